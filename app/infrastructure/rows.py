@@ -1,0 +1,13 @@
+"""Every table, in one import: what Alembic compares with the database."""
+
+from __future__ import annotations
+
+from sqlmodel import SQLModel
+
+import app.infrastructure.catalog.rows
+import app.infrastructure.database.rows
+import app.infrastructure.identity.rows
+import app.infrastructure.ordering.rows
+import app.infrastructure.tenancy.rows  # noqa: F401 — registers its tables
+
+metadata = SQLModel.metadata
