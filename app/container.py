@@ -1,0 +1,153 @@
+"""Composition root: the only module that knows punq and every adapter. All is resolved at start-up, once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import punq
+from uuid_utils.compat import uuid7
+
+from app.application.cache import ManagedCache
+from app.application.cursors import CursorSigner, Fingerprints
+from app.application.identity.contracts import AccessTokens
+from app.application.identity.ports import AccountDirectory, PasswordHasher, RefreshSecrets
+from app.application.ports import Clock, IdSource
+from app.application.tenancy.contracts import TenantDirectory
+from app.infrastructure.cache.build import build_cache
+from app.infrastructure.cache.hot import HotReads
+from app.infrastructure.catalog.wiring import bind_catalog, shelf_of
+from app.infrastructure.database.addresses import Addresses
+from app.infrastructure.database.dispatch import Routes, build_mediator
+from app.infrastructure.database.pool import Database
+from app.infrastructure.identity.queries import SqlAccountDirectory
+from app.infrastructure.identity.revocations import PolledRevocations
+from app.infrastructure.identity.wiring import IdentityParts, bind_identity, revocations_of
+from app.infrastructure.ordering.wiring import bind_ordering
+from app.infrastructure.security.cursors import HmacCursorSigner
+from app.infrastructure.security.fingerprints import HmacFingerprints
+from app.infrastructure.security.keys import SigningKeys, load_signing_keys
+from app.infrastructure.security.passwords import BcryptSha256Hasher
+from app.infrastructure.security.refresh import HmacRefreshSecrets
+from app.infrastructure.security.tokens import JwtAccessTokens
+from app.infrastructure.tenancy.directory import SqlTenantDirectory
+from app.infrastructure.tenancy.wiring import bind_tenancy, members_of
+from app.presentation.parts import Parts, Probe
+from app.presentation.replies import etag_of
+from app.shared.mediator import Mediator
+from app.shared.settings import Settings
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class TimeOrderedIds:
+    """UUIDv7 (RFC 9562): rows of one table arrive at the end of its index."""
+
+    def new(self) -> UUID:
+        return uuid7()
+
+
+def build_container(settings: Settings, addresses: Addresses) -> punq.Container:
+    container = punq.Container()
+    clock, ids, keys = SystemClock(), TimeOrderedIds(), load_signing_keys(settings)
+    database = Database(addresses, settings)
+    cache = build_cache(settings)
+    lifetime = timedelta(minutes=settings.access_token_expire_minutes)
+    hasher = BcryptSha256Hasher(rounds=settings.password_rounds)
+    tokens = JwtAccessTokens(keys, lifetime_minutes=settings.access_token_expire_minutes, new_id=ids.new)
+    instances: Mapping[type, object] = {
+        Settings: settings,
+        Clock: clock,
+        IdSource: ids,
+        SigningKeys: keys,
+        Database: database,
+        ManagedCache: cache,
+        HotReads: HotReads(cache, shared_ttl=settings.cache_ttl_seconds, clock=time.monotonic, tag=etag_of),
+        AccessTokens: tokens,
+        RefreshSecrets: HmacRefreshSecrets(keys),
+        CursorSigner: HmacCursorSigner(keys),
+        Fingerprints: HmacFingerprints(keys),
+        PasswordHasher: hasher,
+        AccountDirectory: SqlAccountDirectory(database),
+        TenantDirectory: SqlTenantDirectory(database),
+        PolledRevocations: PolledRevocations(database, clock, token_lifetime=lifetime),
+    }
+    for port, instance in instances.items():
+        container.register(port, instance=instance)
+    return container
+
+
+def bind_all(container: punq.Container) -> Routes:
+    """Every message's handler; a part that is missing fails here, at start-up."""
+    settings: Settings = container.resolve(Settings)
+    clock: Clock = container.resolve(Clock)
+    ids: IdSource = container.resolve(IdSource)
+    routes = Routes()
+    bind_tenancy(routes, tokens_of=revocations_of, clock=clock, ids=ids)
+    bind_identity(
+        routes,
+        IdentityParts(
+            directory=container.resolve(AccountDirectory),
+            hasher=container.resolve(PasswordHasher),
+            tokens=container.resolve(AccessTokens),
+            secrets=container.resolve(RefreshSecrets),
+            members_of=members_of,
+            clock=clock,
+            ids=ids,
+            session_lifetime=timedelta(days=settings.refresh_token_expire_days),
+        ),
+    )
+    bind_catalog(routes, clock=clock, ids=ids)
+    hold = timedelta(minutes=settings.order_hold_minutes)
+    bind_ordering(routes, shelf_of=shelf_of, clock=clock, ids=ids, hold=hold)
+    return routes
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What start-up holds on to; `parts` is what requests are served with."""
+
+    database: Database
+    mediator: Mediator
+    revocations: PolledRevocations
+    parts: Parts
+    container: punq.Container
+
+
+def _cache_probe(cache: ManagedCache) -> Probe:
+    async def probe() -> Mapping[str, object]:
+        stats = cache.stats()
+        return {"ok": True, "active": stats.active, "hits": stats.hits, "misses": stats.misses, "errors": stats.errors}
+
+    return probe
+
+
+def assemble(settings: Settings, addresses: Addresses) -> Application:
+    container = build_container(settings, addresses)
+    database: Database = container.resolve(Database)
+    revocations: PolledRevocations = container.resolve(PolledRevocations)
+    mediator = build_mediator(
+        bind_all(container),
+        database,
+        container.resolve(Clock),
+        container.resolve(IdSource),
+        max_queued=settings.max_queued_orders,
+    )
+    parts = Parts(
+        mediator=mediator,
+        tokens=container.resolve(AccessTokens),
+        revoked=revocations,
+        tenants=container.resolve(TenantDirectory),
+        default_tenant=settings.default_tenant_id,
+        pages=container.resolve(HotReads),
+        cursors=container.resolve(CursorSigner),
+        fingerprints=container.resolve(Fingerprints),
+        probes={"database": database.probe, "cache": _cache_probe(container.resolve(ManagedCache))},
+    )
+    return Application(database, mediator, revocations, parts, container)

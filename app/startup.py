@@ -1,0 +1,179 @@
+"""From settings to a serving process: verdict, database, first accounts, background work, and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from types import FrameType
+
+import structlog
+from fastapi import FastAPI
+
+from app.application.cache import ManagedCache
+from app.application.identity.ports import PasswordHasher
+from app.application.ports import IdSource
+from app.container import Application, assemble
+from app.first_data import Demo, first_data
+from app.infrastructure.cache.hot import HotReads
+from app.infrastructure.database.addresses import Addresses, configured_addresses
+from app.infrastructure.database.clean_up import clean_up
+from app.infrastructure.database.embedded import EmbeddedServer, connections_for
+from app.infrastructure.database.migrations import upgrade_to_head
+from app.infrastructure.database.verdict import database_faults
+from app.infrastructure.ordering.expiry import expire_due_orders
+from app.infrastructure.security.passwords import BcryptSha256Hasher
+from app.infrastructure.security.verdict import settings_faults
+from app.infrastructure.supervision import SUPERVISED, database_prepared, watch_parent
+from app.shared.errors import Unavailable
+from app.shared.settings import Settings, SettingsFault
+
+REVOCATIONS_SECONDS = 0.5
+EXPIRY_SECONDS = 1.0
+CLEAN_UP_SECONDS = 3_600.0
+_FIRST_DATA_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('hello-ticket.first-data', 0))"
+
+_log = structlog.get_logger("hello_ticket")
+
+
+def judge(settings: Settings) -> None:
+    """Raises SettingsFault in production, warns in development; names every fault and prints no secret."""
+    faults = settings_faults(settings)
+    if faults and settings.production:
+        raise SettingsFault("These settings must not serve the public:\n  " + "\n  ".join(faults))
+    for line in faults:
+        setting, _, advice = line.partition(" ")
+        _log.warning("insecure_setting", setting=setting.rstrip(":"), advice=advice)
+
+
+async def prepare(settings: Settings, addresses: Addresses) -> Demo | None:
+    """The default tenant, the first superuser and, in development, the demo tenant. Repeating it changes nothing."""
+    async with opened(settings, addresses) as application:
+        return await _prepared(settings, application)
+
+
+async def _prepared(settings: Settings, application: Application) -> Demo | None:
+    """One process at a time: workers that start together would make the same tenant twice."""
+    async with application.database.transaction(None, role="worker", read_only=True) as connection:
+        await connection.execute(_FIRST_DATA_TURN)
+        return await first_data(settings, application)
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    """One worker's life. Under the supervisor the database is ready; started by hand, this process sees to it."""
+    settings: Settings = app.state.settings
+    watch_parent()
+    await database_prepared()
+    async with AsyncExitStack() as stack:
+        addresses = await _addresses(settings, stack)
+        by_hand = SUPERVISED not in os.environ
+        if by_hand and not settings.production and addresses.owner_dsn is not None:
+            await asyncio.to_thread(upgrade_to_head, addresses.owner)
+        application = await stack.enter_async_context(opened(settings, addresses))
+        try:
+            if settings.production:
+                await _judge_database(application)
+            if by_hand:
+                await _prepared(settings, application)
+        except Unavailable:  # no reason to stay away: readiness tells, and a later start does what is left
+            _log.warning("database_away", detail="The database does not answer; readiness stays false until it does.")
+        app.state.parts = application.parts
+        stack.enter_context(_draining(app, settings.drain_seconds))
+        await _know_revocations(application)
+        await stack.enter_async_context(_background(application))
+        yield
+
+
+async def _addresses(settings: Settings, stack: AsyncExitStack) -> Addresses:
+    configured = configured_addresses(settings)
+    if configured is not None:
+        return configured
+    server = EmbeddedServer(settings.data_dir, max_connections=connections_for(settings))
+    return await stack.enter_async_context(server.joined())
+
+
+async def _judge_database(application: Application) -> None:
+    faults = await database_faults(application.database)
+    if faults:
+        raise SettingsFault("The database must not serve the public like this:\n  " + "\n  ".join(faults))
+
+
+async def _know_revocations(application: Application) -> None:
+    """Before the first request, so that a restart forgives nothing. A database that is away serves nothing either."""
+    try:
+        await application.revocations.refresh()
+    except Unavailable:
+        _log.warning("job_waits_for_database", job="revocations")
+
+
+@asynccontextmanager
+async def opened(settings: Settings, addresses: Addresses) -> AsyncGenerator[Application]:
+    application = assemble(settings, addresses)
+    container = application.container
+    await application.database.open()
+    try:
+        yield application
+    finally:
+        pages: HotReads = container.resolve(HotReads)
+        cache: ManagedCache = container.resolve(ManagedCache)
+        hasher = container.resolve(PasswordHasher)
+        await pages.close()
+        await cache.close()
+        if isinstance(hasher, BcryptSha256Hasher):
+            hasher.close()
+        await application.database.close()
+
+
+@asynccontextmanager
+async def _background(application: Application) -> AsyncGenerator[None]:
+    database, mediator = application.database, application.mediator
+    ids: IdSource = application.container.resolve(IdSource)
+    work = (
+        (application.revocations.refresh, REVOCATIONS_SECONDS, "revocations"),
+        (lambda: expire_due_orders(database, mediator, ids), EXPIRY_SECONDS, "expiry"),
+        (lambda: clean_up(database), CLEAN_UP_SECONDS, "clean_up"),
+    )
+    tasks = [asyncio.create_task(_repeat(job, every, name), name=name) for job, every, name in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _repeat(job: Callable[[], Awaitable[object]], every: float, name: str) -> None:
+    """A job that fails is tried again at its next turn; a database that comes back needs no restart."""
+    while True:
+        try:
+            await job()
+        except Unavailable:
+            _log.warning("job_waits_for_database", job=name)
+        except Exception:  # noqa: BLE001 — logged with its traceback, and tried again
+            _log.exception("job_failed", job=name)
+        await asyncio.sleep(every)
+
+
+@contextmanager
+def _draining(app: FastAPI, seconds: int) -> Generator[None]:
+    """At SIGTERM readiness fails first, for `seconds`, so that a balancer sends no more; then uvicorn stops."""
+    loop = asyncio.get_running_loop()
+    uvicorns = signal.getsignal(signal.SIGTERM)
+    app.state.draining = False
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        app.state.draining = True
+        if callable(uvicorns):
+            loop.call_soon_threadsafe(loop.call_later, seconds, uvicorns, number, frame)
+
+    if callable(uvicorns) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, drain)
+    try:
+        yield
+    finally:
+        if callable(uvicorns) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, uvicorns)
