@@ -16,6 +16,7 @@ from app.application.cursors import CursorSigner, Fingerprints
 from app.application.identity.contracts import AccessTokens
 from app.application.identity.ports import AccountDirectory, PasswordHasher, RefreshSecrets
 from app.application.ports import Clock, IdSource
+from app.application.signals import Signals
 from app.application.tenancy.contracts import TenantDirectory
 from app.infrastructure.cache.build import build_cache
 from app.infrastructure.cache.hot import HotReads
@@ -33,6 +34,7 @@ from app.infrastructure.security.keys import SigningKeys, load_signing_keys
 from app.infrastructure.security.passwords import BcryptSha256Hasher
 from app.infrastructure.security.refresh import HmacRefreshSecrets
 from app.infrastructure.security.tokens import JwtAccessTokens
+from app.infrastructure.signals.local import LocalSignals
 from app.infrastructure.tenancy.directory import SqlTenantDirectory
 from app.infrastructure.tenancy.wiring import bind_tenancy, members_of
 from app.presentation.parts import Parts, Probe
@@ -76,6 +78,7 @@ def build_container(settings: Settings, addresses: Addresses) -> punq.Container:
         PasswordHasher: hasher,
         AccountDirectory: SqlAccountDirectory(database),
         TenantDirectory: SqlTenantDirectory(database),
+        Signals: LocalSignals(),
         PolledRevocations: PolledRevocations(database, clock, token_lifetime=lifetime),
     }
     for port, instance in instances.items():
@@ -137,6 +140,7 @@ def assemble(settings: Settings, addresses: Addresses) -> Application:
         database,
         container.resolve(Clock),
         container.resolve(IdSource),
+        container.resolve(Signals),
         max_queued=settings.max_queued_orders,
     )
     parts = Parts(

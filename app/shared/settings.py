@@ -111,6 +111,48 @@ class Settings(BaseSettings):
     signing_threshold_ms: int = Field(default=120_000, ge=1)
     order_hold_minutes: int = Field(default=15, ge=1, le=1_440)
     max_queued_orders: int = Field(default=2_000, ge=1_000)
+    public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
+
+    run_workers: bool = True
+    webhook_timeout_seconds: float = Field(default=15, gt=0, le=60)
+    webhook_allow_private: bool = False
+
+    mail_gateway: Literal["auto", "folder", "smtp", "sendgrid"] = "auto"
+    email_from: str = Field(default="Hello Ticket <no-reply@localhost.localdomain>", min_length=3, max_length=320)
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    sendgrid_api_key: SecretStr | None = None
+    sendgrid_url: str = "https://api.sendgrid.com"
+    sms_gateway: Literal["auto", "folder", "twilio"] = "auto"
+    twilio_account_sid: str | None = None
+    twilio_auth_token: SecretStr | None = None
+    twilio_from: str | None = None
+    twilio_url: str = "https://api.twilio.com"
+    mails_per_tenant_per_hour: int = Field(default=20_000, ge=1)
+    sms_per_tenant_per_hour: int = Field(default=1_000, ge=1)
+
+    s3_bucket: str | None = None
+    s3_endpoint: str | None = None
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+    max_upload_bytes: int = Field(default=5_242_880, ge=1_024, le=100_000_000)
+    download_link_minutes: int = Field(default=60, ge=1, le=10_080)
+
+    metrics_token: SecretStr | None = None
+    slow_query_ms: int = Field(default=500, ge=1)
+    tracing: bool = False
+    otel_exporter_otlp_endpoint: str = "http://127.0.0.1:4318"
+
+    keep_outbox_days: int = Field(default=7, ge=1)
+    keep_inbox_days: int = Field(default=14, ge=1)
+    keep_jobs_days: int = Field(default=30, ge=1)
+    keep_dead_letters_days: int = Field(default=90, ge=1)
+    keep_deliveries_days: int = Field(default=30, ge=1)
+    keep_messages_days: int = Field(default=90, ge=1)
 
     @classmethod
     def settings_customise_sources(
@@ -146,6 +188,17 @@ class Settings(BaseSettings):
         """CORS origins; none given means every origin in development and none in production."""
         given = tuple(part.strip().rstrip("/") for part in self.allowed_origins.split(",") if part.strip())
         return given or (() if self.production else ("*",))
+
+    @property
+    def broker_url(self) -> str | None:
+        """RABBITMQ_URL, or one put together from RABBITMQ_*; None means that PostgreSQL carries the messages."""
+        if self.rabbitmq_url is not None:
+            return self.rabbitmq_url.get_secret_value()
+        if self.rabbitmq_host is None:
+            return None
+        password = self.rabbitmq_password.get_secret_value() if self.rabbitmq_password else "guest"
+        who = f"{_quoted(self.rabbitmq_user or 'guest')}:{_quoted(password)}"
+        return f"amqp://{who}@{self.rabbitmq_host}:{self.rabbitmq_port}/"
 
     @property
     def app_dsn(self) -> str | None:

@@ -16,6 +16,7 @@ from app.infrastructure.database.dispatch import Routes, build_mediator
 from app.infrastructure.database.pool import Database
 from app.infrastructure.database.scope import Scope, UnitOfWork
 from app.infrastructure.database.writer import Writes
+from app.infrastructure.signals.local import LocalSignals
 from app.shared.errors import AppError
 from app.shared.ids import TenantId
 from app.shared.mediator import Answer, Command, IdempotencyKey, Mediator, Message, Refused, Reply
@@ -96,7 +97,7 @@ class Notebook:
         for name in self.repeat_on:
             routes.repeat_on(name)
         routes.command(WriteNote, lambda scope: _WriteNote(self, scope), prepare=self._wait if self.in_lane else None)
-        self.bus = build_mediator(routes, self.database, self.clock, self.ids, max_queued=1_000)
+        self.bus = build_mediator(routes, self.database, self.clock, self.ids, LocalSignals(), max_queued=1_000)
 
     @property
     def transactions(self) -> dict[object, str]:

@@ -17,6 +17,7 @@ from app.container import SystemClock, TimeOrderedIds
 from app.infrastructure.catalog.wiring import bind_catalog, shelf_of
 from app.infrastructure.database.dispatch import Routes, build_mediator
 from app.infrastructure.ordering.wiring import ShelfOf, bind_ordering
+from app.infrastructure.signals.local import LocalSignals
 from app.shared.ids import OrderId, ProductId, UserId
 from app.shared.mediator import Mediator
 from app.shared.tenant_context import RequestContext
@@ -42,7 +43,7 @@ class Shop:
         bind_catalog(routes, clock=self.clock, ids=self.ids)
         bind_ordering(routes, shelf_of=self.shelf_of, clock=self.clock, ids=self.ids, hold=self.hold)
         self.bus = build_mediator(
-            routes, self.system.application.database, self.clock, self.ids, max_queued=self.max_queued
+            routes, self.system.application.database, self.clock, self.ids, LocalSignals(), max_queued=self.max_queued
         )
 
     @property

@@ -23,9 +23,17 @@ class Role(StrEnum):
 _RANK: Mapping[Role, int] = MappingProxyType({Role.CUSTOMER: 0, Role.MEMBER: 1, Role.ADMIN: 2, Role.OWNER: 3})
 
 _ANYONE = frozenset({"products:read"})
-_CUSTOMER = _ANYONE | {"orders:read", "orders:place", "orders:cancel", "tenants:read"}
-_MEMBER = _ANYONE | {"orders:read", "users:read", "tenants:read"}
-_ADMIN = _MEMBER | _CUSTOMER | {"products:write", "orders:confirm", "users:write", "users:admin", "tenants:write"}
+_CUSTOMER = _ANYONE | {"orders:read", "orders:place", "orders:cancel", "tenants:read", "jobs:read"}
+_MEMBER = _ANYONE | {
+    *("orders:read", "users:read", "tenants:read", "jobs:read"),
+    *("settings:read", "messages:read", "webhooks:read", "stock:read"),
+}
+_ADMIN = (
+    _MEMBER
+    | _CUSTOMER
+    | {"products:write", "orders:confirm", "users:write", "users:admin", "tenants:write"}
+    | {"settings:write", "messages:write", "webhooks:write", "dead_letters:read", "dead_letters:write"}
+)
 
 PERMISSIONS: Mapping[Role | None, frozenset[str]] = MappingProxyType(
     {

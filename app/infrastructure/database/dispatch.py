@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from app.application.events import Policy, Process
 from app.application.ports import Clock, IdSource
+from app.application.signals import Signals
 from app.infrastructure.database.lane import Lane
 from app.infrastructure.database.pipeline import MakeHandler, Pipeline, Prepare
 from app.infrastructure.database.pool import Database
@@ -16,6 +18,15 @@ from app.shared.errors import AppError
 from app.shared.mediator import Command, Envelope, Handler, Mediator, Message, Query, Run, Sender, Workflow
 
 M = TypeVar("M", bound=Message[Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """Reacts to the named types of event; exactly one of `policy` and `process` is given."""
+
+    types: frozenset[str]
+    policy: Callable[[Scope], Policy] | None = None
+    process: Callable[[Sender], Process] | None = None
 
 
 @dataclass(slots=True)
@@ -28,6 +39,7 @@ class Routes:
     workflows: dict[type, Callable[[Sender], Handler[Any, Any]]] = field(default_factory=dict)
     constraints: dict[str, AppError] = field(default_factory=dict)
     made_anew: set[str] = field(default_factory=set)
+    subscribers: dict[str, Subscriber] = field(default_factory=dict)
 
     def command(
         self, message: type[M], make: Callable[[Scope], Handler[M, Any]], prepare: Prepare | None = None
@@ -45,6 +57,19 @@ class Routes:
     def workflow(self, message: type[M], make: Callable[[Sender], Handler[M, Any]]) -> None:
         self._once(message, Workflow)
         self.workflows[message] = make
+
+    def policy(self, name: str, types: Collection[str], make: Callable[[Scope], Policy]) -> None:
+        """`name` is the subscriber's for ever: its queue and its inbox rows are found by it. `{"*"}`: every type."""
+        self._subscribe(name, Subscriber(types=frozenset(types), policy=make))
+
+    def process(self, name: str, types: Collection[str], make: Callable[[Sender], Process]) -> None:
+        """Like `policy`, for reactions that send commands or leave the system."""
+        self._subscribe(name, Subscriber(types=frozenset(types), process=make))
+
+    def _subscribe(self, name: str, subscriber: Subscriber) -> None:
+        if name in self.subscribers:
+            raise ValueError(f"two subscribers are called {name}")
+        self.subscribers[name] = subscriber
 
     def constraint(self, name: str, error: AppError) -> None:
         """What a caller is told when the database refuses a row by this constraint."""
@@ -65,8 +90,10 @@ class Routes:
             raise TypeError(f"{message.__name__} is no {kind.__name__}")
 
 
-def build_mediator(routes: Routes, database: Database, clock: Clock, ids: IdSource, *, max_queued: int) -> Mediator:
-    pipeline = Pipeline(database, routes.commands, routes.constraints, routes.made_anew, clock, ids)
+def build_mediator(
+    routes: Routes, database: Database, clock: Clock, ids: IdSource, signals: Signals, *, max_queued: int
+) -> Mediator:
+    pipeline = Pipeline(database, routes.commands, routes.constraints, routes.made_anew, clock, ids, signals)
     runs: dict[type, Run] = dict.fromkeys(routes.commands, pipeline.run_one)
     for prepare in set(routes.lanes.values()):
         lane = _lane(pipeline, prepare, max_queued)

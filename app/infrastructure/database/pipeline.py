@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from app.application.ports import Clock, IdSource
+from app.application.signals import Signals
 from app.infrastructure.database.idempotency import remember, settled
 from app.infrastructure.database.pool import Database, tenant_setting
 from app.infrastructure.database.scope import Scope, UnitOfWork
@@ -62,6 +63,7 @@ class Pipeline:
         made_anew: Collection[str],
         clock: Clock,
         ids: IdSource,
+        signals: Signals,
     ) -> None:
         self._database = database
         self._makers = makers
@@ -69,6 +71,7 @@ class Pipeline:
         self._made_anew = made_anew
         self._clock = clock
         self._ids = ids
+        self._signals = signals
 
     async def run_one(self, envelope: Envelope, prepare: Prepare | None = None) -> Outcome:
         """Raises the handler's AppError after rolling back, or after committing when it was `Refused`."""
@@ -140,6 +143,8 @@ class Pipeline:
             for position, envelope in fresh:
                 outcomes[position] = await self._decide(work, envelope, alone=len(envelopes) == 1)
             await self._write(work, tenant_id, [(envelope, outcomes[n]) for n, envelope in fresh])
+        for topic in work.announced:
+            self._signals.announce(topic)
         return [outcomes[position] for position in range(len(envelopes))]
 
     async def _decide(self, work: UnitOfWork, envelope: Envelope, *, alone: bool) -> Outcome:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 from app.application.ports import IdSource
+from app.application.signals import Topic
 from app.domain.kernel import AggregateRoot
 from app.infrastructure.database.connection import Connection
 from app.infrastructure.database.journal import Attempt, Recorded, write_journal
@@ -48,6 +49,7 @@ class UnitOfWork:
     tenant_id: TenantId
     ids: IdSource
     changes: int = 0
+    announced: set[Topic] = field(default_factory=set)
     _tracked: dict[int, _Tracked] = field(default_factory=dict)
     _recorded: list[Recorded] = field(default_factory=list)
     _attempts: list[Attempt] = field(default_factory=list)
@@ -65,6 +67,10 @@ class UnitOfWork:
         """For rows that belong to no aggregate: counters, password hashes, revocations."""
         self._on_flush.append(write)
 
+    def announce(self, topic: Topic) -> None:
+        """Wakes whoever listens, once this transaction is committed."""
+        self.announced.add(topic)
+
     async def switch_tenant(self, tenant_id: TenantId) -> None:
         """What is written from here on belongs to `tenant_id`: only a tenant's creation needs this."""
         await self.connection.execute(tenant_setting(tenant_id))
@@ -77,6 +83,8 @@ class UnitOfWork:
         for mapper, new, aggregates in self._by_mapper():
             await (mapper.insert if new else mapper.update)(writes, self.tenant_id, aggregates)
         write_journal(writes, self.tenant_id, self._recorded, self._attempts, self.ids)
+        if self._recorded:
+            self.announce(Topic.OUTBOX)
 
     def _by_mapper(self) -> list[tuple[Mapper[Any], bool, list[AggregateRoot]]]:
         """Changed aggregates, one group for each kind of write."""
