@@ -7,6 +7,8 @@ from sqlmodel import SQLModel
 import app.infrastructure.catalog.rows
 import app.infrastructure.database.rows
 import app.infrastructure.identity.rows
+import app.infrastructure.jobs.rows
+import app.infrastructure.messaging.rows
 import app.infrastructure.ordering.rows
 import app.infrastructure.tenancy.rows  # noqa: F401 — registers its tables
 

@@ -6,15 +6,19 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
+    Identity,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
@@ -30,8 +34,9 @@ SQLModel.metadata.naming_convention = MetaData(
 ).naming_convention
 
 
-def instant(*, nullable: bool = False) -> Column[datetime]:
-    return Column(DateTime(timezone=True), nullable=nullable)
+def instant(*, nullable: bool = False, default: str | None = None) -> Column[datetime]:
+    """`default` is the database's, in SQL."""
+    return Column(DateTime(timezone=True), nullable=nullable, server_default=text(default) if default else None)
 
 
 class EventRow(SQLModel, table=True):
@@ -51,10 +56,21 @@ class EventRow(SQLModel, table=True):
 
 
 class OutboxRow(SQLModel, table=True):
-    """What a relay must still publish; the payload stands in the event store."""
+    """What a relay must still publish; the payload stands in the event store.
+
+    `position` grows with every commit of one aggregate: its next event is written by a transaction that has read the
+    one before. With `subscriber` the message is for that one alone, again under the id `message_id`.
+    """
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_unpublished", "id", postgresql_where="published_at IS NULL"),)
+    __table_args__ = (
+        Index(
+            "ix_outbox_unpublished",
+            *("partition", "tenant_id", "position"),
+            postgresql_where="published_at IS NULL",
+        ),
+        Index("ix_outbox_published_at", "published_at"),
+    )
 
     tenant_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
@@ -64,6 +80,16 @@ class OutboxRow(SQLModel, table=True):
     request_id: str = Field(sa_column=Column(Text, nullable=False))
     occurred_at: datetime = Field(sa_column=instant())
     published_at: datetime | None = Field(default=None, sa_column=instant(nullable=True))
+    position: int = Field(sa_column=Column(BigInteger, Identity(always=True), nullable=False))
+    partition: int = Field(
+        sa_column=Column(
+            SmallInteger,
+            Computed("get_byte(uuid_send(stream_id), 15) & 7", persisted=True),
+            nullable=False,
+        )
+    )
+    subscriber: str | None = Field(default=None, sa_column=Column(Text))
+    message_id: UUID | None = None
 
 
 class AuditRow(SQLModel, table=True):

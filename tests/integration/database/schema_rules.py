@@ -6,7 +6,7 @@ from typing import Any
 
 from app.infrastructure.database.connection import Connection
 
-GLOBAL_TABLES = {"tenants", "users", "credentials"}
+GLOBAL_TABLES = {"tenants", "users", "credentials", "leases", "workers", "schedules"}
 """What belongs to no tenant. A table is added here by a decision, never by forgetting its tenant."""
 
 _TABLES = """

@@ -11,7 +11,7 @@ from tests.integration.database.schema_rules import RULES, faults
 # None of these may depend on the rows that other tests left behind.
 PLANTED = {
     "row-level security is enabled and forced": "ALTER TABLE orders NO FORCE ROW LEVEL SECURITY",
-    "there is a policy": "DROP POLICY owner_all ON outbox; DROP POLICY tenant_isolation ON outbox",
+    "there is a policy": "DROP POLICY owner_all ON sessions; DROP POLICY tenant_isolation ON sessions",
     "a policy names the role it is for": "CREATE POLICY anyone ON orders USING (false)",
     "what the application sees is the current tenant's": "CREATE POLICY more ON orders TO hello_app USING (true)",
     "keys and unique indexes begin with the tenant": "CREATE UNIQUE INDEX planted ON products (sku) WHERE false",
@@ -22,7 +22,7 @@ PLANTED = {
     ),
     "the tenant is never null": "CREATE TABLE loose (tenant_id uuid, id uuid)",
     "no view or function steps over the policies": "CREATE VIEW seen AS SELECT * FROM orders",
-    "nobody but the owner owns anything": "ALTER TABLE outbox OWNER TO hello_app",
+    "nobody but the owner owns anything": "ALTER TABLE sessions OWNER TO hello_app",
     "everybody's rights are nobody's": "GRANT SELECT ON orders TO PUBLIC",
     "only the named tables belong to no tenant": "CREATE TABLE shared (id uuid PRIMARY KEY)",
 }
@@ -82,6 +82,20 @@ WORKER_POLICIES = {
     ("idempotency_keys", "worker_clean_up", "d", "(created_at < (now() - '24:00:00'::interval))"),
     ("idempotency_keys", "worker_clean_up_finds", "r", "true"),
     ("token_revocations", "worker_clean_up", "d", "(revoked_at < (now() - '24:00:00'::interval))"),
+    ("outbox", "worker_relays", "r", "true"),
+    ("outbox", "worker_marks", "w", "true"),
+    ("outbox", "worker_clean_up", "d", "(published_at < (now() - '24:00:00'::interval))"),
+    ("events", "worker_relays", "r", "true"),
+    ("queue_messages", "worker_queues", "*", "true"),
+    ("inbox", "worker_clean_up_finds", "r", "true"),
+    ("inbox", "worker_clean_up", "d", "(handled_at < (now() - '24:00:00'::interval))"),
+    ("dead_letters", "worker_lists", "r", "true"),
+    ("dead_letters", "worker_clean_up", "d", "(died_at < (now() - '24:00:00'::interval))"),
+    ("jobs", "worker_counts", "r", "true"),
+    ("jobs", "worker_clean_up", "d", "(created_at < (now() - '24:00:00'::interval))"),
+    ("leases", "worker_runs", "*", "true"),
+    ("workers", "worker_runs", "*", "true"),
+    ("schedules", "worker_runs", "*", "true"),
 }
 
 
