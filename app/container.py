@@ -27,6 +27,7 @@ from app.infrastructure.database.pool import Database
 from app.infrastructure.identity.queries import SqlAccountDirectory
 from app.infrastructure.identity.revocations import PolledRevocations
 from app.infrastructure.identity.wiring import IdentityParts, bind_identity, revocations_of
+from app.infrastructure.messaging.wiring import Messaging, build_messaging
 from app.infrastructure.ordering.wiring import bind_ordering
 from app.infrastructure.security.cursors import HmacCursorSigner
 from app.infrastructure.security.fingerprints import HmacFingerprints
@@ -114,12 +115,14 @@ def bind_all(container: punq.Container) -> Routes:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What start-up holds on to; `parts` is what requests are served with."""
+    """What start-up holds on to; `parts` is what requests are served with, `messaging` what works in the background."""
 
+    settings: Settings
     database: Database
     mediator: Mediator
     revocations: PolledRevocations
     parts: Parts
+    messaging: Messaging
     container: punq.Container
 
 
@@ -131,17 +134,16 @@ def _cache_probe(cache: ManagedCache) -> Probe:
     return probe
 
 
-def assemble(settings: Settings, addresses: Addresses) -> Application:
+def assemble(settings: Settings, addresses: Addresses, *, kind: str = "api") -> Application:
+    """`kind` is what this process is called among the workers: `api` or `worker`."""
     container = build_container(settings, addresses)
     database: Database = container.resolve(Database)
     revocations: PolledRevocations = container.resolve(PolledRevocations)
+    ids: IdSource = container.resolve(IdSource)
+    signals: Signals = container.resolve(Signals)
+    routes = bind_all(container)
     mediator = build_mediator(
-        bind_all(container),
-        database,
-        container.resolve(Clock),
-        container.resolve(IdSource),
-        container.resolve(Signals),
-        max_queued=settings.max_queued_orders,
+        routes, database, container.resolve(Clock), ids, signals, max_queued=settings.max_queued_orders
     )
     parts = Parts(
         mediator=mediator,
@@ -154,4 +156,5 @@ def assemble(settings: Settings, addresses: Addresses) -> Application:
         fingerprints=container.resolve(Fingerprints),
         probes={"database": database.probe, "cache": _cache_probe(container.resolve(ManagedCache))},
     )
-    return Application(database, mediator, revocations, parts, container)
+    messaging = build_messaging(database, mediator, routes.subscribers, ids, signals, kind=kind)
+    return Application(settings, database, mediator, revocations, parts, messaging, container)

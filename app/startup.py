@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import FrameType
 
@@ -15,25 +15,21 @@ from fastapi import FastAPI
 
 from app.application.cache import ManagedCache
 from app.application.identity.ports import PasswordHasher
-from app.application.ports import IdSource
 from app.container import Application, assemble
 from app.first_data import Demo, first_data
 from app.infrastructure.cache.hot import HotReads
 from app.infrastructure.database.addresses import Addresses, configured_addresses
-from app.infrastructure.database.clean_up import clean_up
 from app.infrastructure.database.embedded import EmbeddedServer, connections_for
 from app.infrastructure.database.migrations import upgrade_to_head
 from app.infrastructure.database.verdict import database_faults
-from app.infrastructure.ordering.expiry import expire_due_orders
 from app.infrastructure.security.passwords import BcryptSha256Hasher
 from app.infrastructure.security.verdict import settings_faults
 from app.infrastructure.supervision import SUPERVISED, database_prepared, watch_parent
 from app.shared.errors import Unavailable
 from app.shared.settings import Settings, SettingsFault
+from app.workers import kept_up, working
 
 REVOCATIONS_SECONDS = 0.5
-EXPIRY_SECONDS = 1.0
-CLEAN_UP_SECONDS = 3_600.0
 _FIRST_DATA_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('hello-ticket.first-data', 0))"
 
 _log = structlog.get_logger("hello_ticket")
@@ -111,8 +107,8 @@ async def _know_revocations(application: Application) -> None:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, addresses: Addresses) -> AsyncGenerator[Application]:
-    application = assemble(settings, addresses)
+async def opened(settings: Settings, addresses: Addresses, *, kind: str = "api") -> AsyncGenerator[Application]:
+    application = assemble(settings, addresses, kind=kind)
     container = application.container
     await application.database.open()
     try:
@@ -130,32 +126,14 @@ async def opened(settings: Settings, addresses: Addresses) -> AsyncGenerator[App
 
 @asynccontextmanager
 async def _background(application: Application) -> AsyncGenerator[None]:
-    database, mediator = application.database, application.mediator
-    ids: IdSource = application.container.resolve(IdSource)
-    work = (
-        (application.revocations.refresh, REVOCATIONS_SECONDS, "revocations"),
-        (lambda: expire_due_orders(database, mediator, ids), EXPIRY_SECONDS, "expiry"),
-        (lambda: clean_up(database), CLEAN_UP_SECONDS, "clean_up"),
-    )
-    tasks = [asyncio.create_task(_repeat(job, every, name), name=name) for job, every, name in work]
-    try:
+    """What every process does for itself, and, unless RUN_WORKERS says otherwise, everybody's work."""
+    async with AsyncExitStack() as stack:
+        poll = kept_up("revocations", application.revocations.refresh, REVOCATIONS_SECONDS)
+        polling = asyncio.create_task(poll, name="revocations")
+        stack.callback(polling.cancel)
+        if application.settings.run_workers:
+            await stack.enter_async_context(working(application))
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _repeat(job: Callable[[], Awaitable[object]], every: float, name: str) -> None:
-    """A job that fails is tried again at its next turn; a database that comes back needs no restart."""
-    while True:
-        try:
-            await job()
-        except Unavailable:
-            _log.warning("job_waits_for_database", job=name)
-        except Exception:  # noqa: BLE001 — logged with its traceback, and tried again
-            _log.exception("job_failed", job=name)
-        await asyncio.sleep(every)
 
 
 @contextmanager

@@ -124,7 +124,7 @@ GRANT SELECT, UPDATE (published_at), DELETE ON outbox TO hello_worker;
 GRANT SELECT ON events TO hello_worker;
 GRANT SELECT, INSERT, UPDATE (takes), DELETE ON queue_messages TO hello_worker;
 GRANT SELECT, INSERT ON inbox TO hello_app;
-GRANT SELECT (handled_at), DELETE ON inbox TO hello_worker;
+GRANT SELECT, DELETE ON inbox TO hello_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters TO hello_app;
 GRANT SELECT, DELETE ON dead_letters TO hello_worker;
 GRANT SELECT, INSERT ON jobs TO hello_app;

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
+from app.infrastructure.messaging.waiting import news
 from app.shared.errors import Unavailable
 
 T = TypeVar("T")
@@ -57,17 +58,11 @@ class LaneRunner(Generic[T]):
                 self._woken.clear()
                 started = await self._round()
                 if not started:
-                    await self._pause()
+                    await news(self._woken, self._every)
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _pause(self) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), self._every)
-        except TimeoutError:
-            return
 
     async def _round(self) -> int:
         """How many were started."""

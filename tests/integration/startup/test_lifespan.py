@@ -18,7 +18,6 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from app import startup
 from app.application.tenancy.contracts import Role
 from app.first_data import DEMO_EMAIL, DEMO_PASSWORD, DEMO_TENANT
 from app.infrastructure.database.addresses import Addresses
@@ -28,6 +27,7 @@ from app.main import create_app
 from app.shared.errors import Unavailable
 from app.shared.settings import Environment, Settings, SettingsFault
 from app.startup import lifespan
+from app.workers import kept_up
 from tests.support.embedded import residents
 from tests.support.system import Organizer, System
 
@@ -219,8 +219,8 @@ async def test_a_job_that_fails_is_logged_and_tried_again() -> None:
             raise outcome
 
     with capture_logs() as logs:
-        task = asyncio.create_task(startup._repeat(job, 0, "tested"))
+        task = asyncio.create_task(kept_up("tested", job, 0))
         await asyncio.wait_for(done.wait(), PATIENCE)
         task.cancel()
-    told = [(entry["event"], entry["job"]) for entry in logs]
-    assert told == [("job_waits_for_database", "tested"), ("job_failed", "tested")]
+    told = [(entry["event"], entry["work"]) for entry in logs]
+    assert told == [("work_waits_for_database", "tested"), ("work_failed", "tested")]

@@ -1,0 +1,72 @@
+"""Puts relay, transport, subscribers and schedules together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.application.ports import IdSource
+from app.application.signals import Signals, Topic
+from app.infrastructure.database.dispatch import Subscriber
+from app.infrastructure.database.pool import Database
+from app.infrastructure.messaging.dead_letters import DeadLetters
+from app.infrastructure.messaging.leases import Leases
+from app.infrastructure.messaging.outbox import Outbox
+from app.infrastructure.messaging.postgres_transport import PostgresTransport
+from app.infrastructure.messaging.relay import Relay
+from app.infrastructure.messaging.runner import Runner
+from app.infrastructure.messaging.transport import Subscription, Transport
+from app.shared.mediator import Mediator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messaging:
+    """What one process needs to relay and to react. `holder` names it in leases and schedules."""
+
+    holder: UUID
+    leases: Leases
+    relay: Relay
+    transport: Transport
+    subscriptions: Sequence[Subscription]
+    subscribers: Mapping[str, Subscriber]
+    runner: Runner
+    dead_letters: DeadLetters
+
+
+def build_messaging(
+    database: Database,
+    mediator: Mediator,
+    subscribers: Mapping[str, Subscriber],
+    ids: IdSource,
+    signals: Signals,
+    *,
+    kind: str,
+) -> Messaging:
+    holder = ids.new()
+    leases = Leases(database, holder, kind=kind)
+    dead_letters = DeadLetters(database, ids)
+    subscriptions = [Subscription(name=name, types=subscriber.types) for name, subscriber in subscribers.items()]
+    transport = _transport(database, leases, signals, subscriptions, dead_letters)
+    relay = Relay(Outbox(database), transport, leases)
+    signals.listen(Topic.OUTBOX, relay.wake)
+    return Messaging(
+        holder=holder,
+        leases=leases,
+        relay=relay,
+        transport=transport,
+        subscriptions=subscriptions,
+        subscribers=subscribers,
+        runner=Runner(database, mediator, ids, signals, dead_letters),
+        dead_letters=dead_letters,
+    )
+
+
+def _transport(
+    database: Database,
+    leases: Leases,
+    signals: Signals,
+    subscriptions: Sequence[Subscription],
+    dead_letters: DeadLetters,
+) -> Transport:
+    return PostgresTransport(database, leases, signals, subscriptions, dead_letters.bury)

@@ -1,0 +1,75 @@
+"""What works in the background: relay, subscribers, schedules, senders; beside the API, or in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+
+from app.application.ports import IdSource
+from app.container import Application
+from app.infrastructure.database.clean_up import clean_up
+from app.infrastructure.messaging.retention import forget_old, kept_days
+from app.infrastructure.messaging.schedules import Schedule, Scheduler
+from app.infrastructure.messaging.wiring import Messaging
+from app.infrastructure.ordering.expiry import expire_due_orders
+from app.shared.errors import Unavailable
+
+EXPIRY_SECONDS = 1.0
+CLEAN_UP_SECONDS = 3_600.0
+RESTART_SECONDS = 1.0
+
+_log = structlog.get_logger("hello_ticket")
+
+Work = tuple[str, Callable[[], Awaitable[None]]]
+
+
+def schedules_of(application: Application) -> list[Schedule]:
+    """Everything that is due again and again, for all tenants."""
+    database, mediator = application.database, application.mediator
+    ids: IdSource = application.container.resolve(IdSource)
+    kept = kept_days(application.settings)
+    return [
+        Schedule(name="expiry", every=EXPIRY_SECONDS, run=lambda _: expire_due_orders(database, mediator, ids)),
+        Schedule(name="clean_up", every=CLEAN_UP_SECONDS, run=lambda _: clean_up(database)),
+        Schedule(name="retention", every=CLEAN_UP_SECONDS, run=lambda _: forget_old(database, kept)),
+    ]
+
+
+@asynccontextmanager
+async def working(application: Application) -> AsyncGenerator[None]:
+    """Runs all of it meanwhile; at the end what is in flight is cancelled and its leases are given back."""
+    messaging = application.messaging
+    tasks = [asyncio.create_task(kept_up(name, run), name=name) for name, run in _works(application, messaging)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await messaging.transport.close()
+
+
+def _works(application: Application, messaging: Messaging) -> list[Work]:
+    """The leases come last: by then everybody has said which ones they want."""
+    scheduler = Scheduler(application.database, messaging.holder, schedules_of(application))
+    works: list[Work] = [("relay", messaging.relay.run), ("schedules", scheduler.run)]
+    for subscription in messaging.subscriptions:
+        take = messaging.runner.take_for(subscription.name, messaging.subscribers[subscription.name])
+        works.append((f"subscriber {subscription.name}", partial(messaging.transport.run, subscription, take)))
+    return [*works, ("leases", messaging.leases.run)]
+
+
+async def kept_up(name: str, run: Callable[[], Awaitable[object]], pause: float = RESTART_SECONDS) -> None:
+    """Runs it again and again; a failure is told, and a database that comes back needs no restart."""
+    while True:
+        try:
+            await run()
+        except Unavailable:
+            _log.warning("work_waits_for_database", work=name)
+        except Exception:  # noqa: BLE001 — logged with its traceback, and tried again
+            _log.exception("work_failed", work=name)
+        await asyncio.sleep(pause)
