@@ -20,6 +20,9 @@ PUBLIC, AUTHENTICATED = "public", "authenticated"
 X_PERMISSION, X_IDEMPOTENCY, X_EXAMPLE, X_ETAG = "x-permission", "x-idempotency", "x-request-example", "x-etag"
 """The last two are for `openapi.py` only."""
 
+X_ASYNC = "x-respond-async"
+"""`never`: the operation is not queued, whatever the client prefers."""
+
 _CREDENTIALS = (
     (401, "invalid_token", "This token is not valid. Sign in again."),
     (403, "tenant_mismatch", "You do not belong to the tenant that X-Tenant-ID names."),
@@ -45,10 +48,12 @@ def describe(
     response_example: object = None,
     etag: bool = False,
     secret: bool = False,
+    queued: bool = True,
 ) -> dict[str, Any]:
     """`permission` None: any signed-in caller; with `public`, callers without credentials as well.
 
-    `secret`: the answer hands out credentials, so no Idempotency-Key is taken. `etag`: the answer has an ETag.
+    `secret`: the answer hands out credentials, so no Idempotency-Key is taken, and it can't wait in a queue either.
+    `queued` False: neither can this one. `etag`: the answer has an ETag.
     """
     known = [*errors, *([not_found] if not_found else [])]
     problems = _problems(known, permission, public=public)
@@ -60,7 +65,9 @@ def describe(
             status: _success(status, response_example),
             **{code: problem_answer(examples) for code, examples in sorted(problems.items())},
         },
-        "openapi_extra": _extra(permission, public=public, secret=secret, etag=etag, request=request_example),
+        "openapi_extra": _extra(
+            permission, public=public, secret=secret, queued=queued, etag=etag, request=request_example
+        ),
     }
     return described if view is None else {**described, "response_model": view}
 
@@ -110,7 +117,9 @@ def _success(status: int, response_example: object) -> dict[str, Any]:
     return success
 
 
-def _extra(permission: str | None, *, public: bool, secret: bool, etag: bool, request: object) -> dict[str, Any]:
+def _extra(
+    permission: str | None, *, public: bool, secret: bool, queued: bool, etag: bool, request: object
+) -> dict[str, Any]:
     credentials: list[dict[str, list[str]]] = [{PASSWORD_FLOW: []}, {BEARER: []}]
     anyone = [{}, *credentials] if permission else []
     extra: dict[str, Any] = {
@@ -120,6 +129,8 @@ def _extra(permission: str | None, *, public: bool, secret: bool, etag: bool, re
     }
     if secret:
         extra[X_IDEMPOTENCY] = "exempt"
+    if secret or not queued:
+        extra[X_ASYNC] = "never"
     if request is not None:
         extra[X_EXAMPLE] = request
     return extra

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 
 import orjson
 from fastapi import FastAPI, Request
@@ -37,6 +37,8 @@ HTTP_STATUS: Mapping[Kind, int] = MappingProxyType(
     }
 )
 
+INTERNAL_ERROR = 500
+CRASHED = "Something went wrong on our side. Try again; if it stays, report the request id."
 _INSTANCE_LIMIT = 1_024
 
 _FRAMEWORK: Mapping[int, tuple[str, str]] = MappingProxyType(
@@ -70,8 +72,15 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """One problem document. `extra` can't replace the members every problem has."""
-    members: dict[str, object] = {
-        **(extra or {}),
+    members = _members(status, code, detail, instance=instance, request_id=request_id)
+    if errors:
+        members["errors"] = [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in errors]
+    content = orjson.dumps({**(extra or {}), **members})
+    return Response(content, status, headers=dict(headers or {}), media_type=PROBLEM_JSON)
+
+
+def _members(status: int, code: str, detail: str, *, instance: str, request_id: str) -> dict[str, object]:
+    return {
         "type": f"/problems/{code}",
         "title": title_of(code),
         "status": status,
@@ -80,10 +89,16 @@ def problem_response(
         "code": code,
         "request_id": request_id,
     }
-    if errors:
-        members["errors"] = [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in errors]
-    content = orjson.dumps(members)
-    return Response(content, status, headers=dict(headers or {}), media_type=PROBLEM_JSON)
+
+
+def told_problem(failure: Mapping[str, Any], *, instance: str, request_id: str) -> dict[str, object]:
+    """The document of an error that happened elsewhere and was written down: what a queued command met."""
+    kind = failure["kind"]
+    status = HTTP_STATUS[Kind(kind)] if kind else INTERNAL_ERROR
+    members = _members(status, failure["code"], failure["message"] or CRASHED, instance=instance, request_id=request_id)
+    if failure["errors"]:
+        members["errors"] = failure["errors"]
+    return {**failure.get("extra", {}), **members}
 
 
 def where(scope: Scope) -> tuple[str, str]:
@@ -110,8 +125,7 @@ def error_response(scope: Scope, error: AppError) -> Response:
 def crash_response(scope: Scope) -> Response:
     """The answer to a defect: what went wrong is in the log, under the request id."""
     instance, request_id = where(scope)
-    detail = "Something went wrong on our side. Try again; if it stays, report the request id."
-    return problem_response(500, "internal_error", detail, instance=instance, request_id=request_id)
+    return problem_response(INTERNAL_ERROR, "internal_error", CRASHED, instance=instance, request_id=request_id)
 
 
 def add_error_handlers(app: FastAPI) -> None:

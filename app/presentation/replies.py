@@ -10,9 +10,12 @@ from typing import Any, Generic, TypeVar
 from fastapi import Request, Response
 from pydantic import BaseModel
 
+from app.application.jobs.contracts import JobView, QueueJob
 from app.application.paging import Page
 from app.presentation.dependencies import Paging
+from app.presentation.operations import X_ASYNC
 from app.presentation.parts import Parts, parts_of
+from app.presentation.problems import told_problem
 from app.shared.errors import AppError, Kind, StaleVersion
 from app.shared.json_bytes import json_bytes as json_bytes  # noqa: PLC0414 — routers take it from here
 from app.shared.mediator import Answer, Command, IdempotencyKey, Reply
@@ -63,8 +66,38 @@ def empty_answer(_: object) -> Answer:
 async def run(request: Request, command: Command[R], render: Callable[[R], Answer]) -> Response:
     """Sends a command; its answer is stored with it when the request has an Idempotency-Key."""
     parts = parts_of(request)
-    reply = Reply(render, await _idempotency(request, parts))
-    return to_response(await parts.mediator.answer(command, reply))
+    key = await _idempotency(request, parts)
+    if _may_be_later(request):
+        queue = QueueJob(command=command, permission=getattr(request.state, "permission", None))
+        return to_response(await parts.mediator.answer(queue, Reply(_accepted, key)))
+    return to_response(await parts.mediator.answer(command, Reply(render, key)))
+
+
+def _may_be_later(request: Request) -> bool:
+    """`Prefer: respond-async` (RFC 7240 section 4.1), among whatever else is preferred."""
+    preferred = request.headers.get("prefer")
+    if preferred is None:
+        return False
+    wanted = (part.partition(";")[0].strip().lower() for part in preferred.split(","))
+    return "respond-async" in wanted and X_ASYNC not in (request.scope["route"].openapi_extra or {})
+
+
+def job_body(view: JobView) -> dict[str, object]:
+    """`problem` is the document that the command would have been answered with."""
+    told = None
+    if view.failure is not None:
+        told = told_problem(view.failure, instance=job_path(view), request_id=view.request_id)
+    times = {"created_at": view.created_at, "started_at": view.started_at, "finished_at": view.finished_at}
+    return {"id": view.id, "status": view.status, "result": view.result, "problem": told, **times}
+
+
+def job_path(view: JobView) -> str:
+    return f"/api/v1/jobs/{view.id}"
+
+
+def _accepted(view: JobView) -> Answer:
+    headers = (("location", job_path(view)), ("preference-applied", "respond-async"), ("retry-after", "1"))
+    return Answer(202, json_bytes(job_body(view)), headers)
 
 
 def to_response(answer: Answer) -> Response:

@@ -11,6 +11,9 @@ SessionId = NewType("SessionId", UUID)
 ProductId = NewType("ProductId", UUID)
 PoolId = NewType("PoolId", UUID)
 OrderId = NewType("OrderId", UUID)
+JobId = NewType("JobId", UUID)
+DeadLetterId = NewType("DeadLetterId", UUID)
+FileId = NewType("FileId", UUID)
 
 NOBODY = UserId(UUID(int=0))
 """The principal of anonymous calls."""

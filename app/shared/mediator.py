@@ -101,10 +101,10 @@ class Mediator:
         run = self._runs[type(message)]
         return cast(R, await run(Envelope(message, context or request_context.get())))
 
-    async def answer(self, command: Command[R], reply: Reply[R]) -> Answer:
+    async def answer(self, command: Command[R], reply: Reply[R], context: RequestContext | None = None) -> Answer:
         """Like `send`, rendered and made repeatable in the command's own transaction."""
         run = self._runs[type(command)]
-        return cast(Answer, await run(Envelope(command, request_context.get(), reply)))
+        return cast(Answer, await run(Envelope(command, context or request_context.get(), reply)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,10 @@ class Sender:
 
     async def send(self, message: Message[R], **changed: Any) -> R:
         return await self.mediator.send(message, replace(self.context, **changed) if changed else self.context)
+
+    async def answer(self, command: Command[R], reply: Reply[R], context: RequestContext) -> Answer:
+        """In the name of somebody else: whoever asked for it before."""
+        return await self.mediator.answer(command, reply, context)
 
 
 def result_type(message: type) -> Any:

@@ -69,7 +69,7 @@ CREATE TABLE jobs (
     tenant_id UUID NOT NULL,
     id UUID NOT NULL,
     command TEXT NOT NULL,
-    arguments JSONB NOT NULL,
+    arguments BYTEA NOT NULL,
     permission TEXT,
     caller JSONB NOT NULL,
     actor_id UUID NOT NULL,
@@ -129,7 +129,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letters TO hello_app;
 GRANT SELECT, DELETE ON dead_letters TO hello_worker;
 GRANT SELECT, INSERT ON jobs TO hello_app;
 GRANT UPDATE (status, result, failure, version, started_at, finished_at) ON jobs TO hello_app;
-GRANT SELECT (status, created_at, finished_at), DELETE ON jobs TO hello_worker;
+GRANT SELECT (tenant_id, id, status, created_at, finished_at), DELETE ON jobs TO hello_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON leases, workers, schedules TO hello_worker
 """
 

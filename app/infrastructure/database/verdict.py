@@ -39,14 +39,14 @@ async def database_faults(database: Database) -> tuple[str, ...]:
         )
     if unguarded:
         faults.append(f"Row-level security is not forced on: {', '.join(unguarded)}. Restore it before you serve.")
-    return (*faults, *await _migration_faults(database))
+    return (*faults, *await migration_faults(database))
 
 
 def _above(role: Record | None) -> bool:
     return role is None or role["above_rls"] or role["owns"]
 
 
-async def _migration_faults(database: Database) -> tuple[str, ...]:
+async def migration_faults(database: Database) -> tuple[str, ...]:
     try:
         async with database.transaction(None, read_only=True) as connection:
             revision = await applied_revision(connection)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Index, Text
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -22,7 +22,7 @@ class JobRow(SQLModel, table=True):
     tenant_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
     command: str = Field(sa_column=Column(Text, nullable=False))
-    arguments: dict[str, object] = Field(sa_column=Column(JSONB, nullable=False))
+    arguments: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     permission: str | None = Field(default=None, sa_column=Column(Text))
     caller: dict[str, object] = Field(sa_column=Column(JSONB, nullable=False))
     actor_id: UUID

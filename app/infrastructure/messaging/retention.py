@@ -11,11 +11,12 @@ AT_ONCE = 5_000
 """Rows per transaction, so that nobody waits behind an hour's worth of deletions."""
 
 _KINDS = {
-    "outbox": ("outbox", "published_at"),
-    "inbox": ("inbox", "handled_at"),
-    "jobs": ("jobs", "created_at"),
-    "dead_letters": ("dead_letters", "died_at"),
+    "outbox": ("outbox", "tenant_id, id", "published_at"),
+    "inbox": ("inbox", "tenant_id, subscriber, message_id", "handled_at"),
+    "jobs": ("jobs", "tenant_id, id", "created_at"),
+    "dead_letters": ("dead_letters", "tenant_id, id", "died_at"),
 }
+"""Table, key and the instant that counts."""
 
 
 def kept_days(settings: Settings) -> Mapping[str, int]:
@@ -32,11 +33,9 @@ async def forget_old(database: Database, days: Mapping[str, int]) -> dict[str, i
     return {kind: await _forget(database, *_KINDS[kind], kept) for kind, kept in days.items()}
 
 
-async def _forget(database: Database, table: str, column: str, days: int) -> int:
-    statement = (
-        f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} "  # noqa: S608 — names of our own
-        f"WHERE {column} < now() - make_interval(days => $1) LIMIT $2))"
-    )
+async def _forget(database: Database, table: str, key: str, column: str, days: int) -> int:
+    old = f"SELECT {key} FROM {table} WHERE {column} < now() - make_interval(days => $1) LIMIT $2"  # noqa: S608 — names of our own
+    statement = f"DELETE FROM {table} WHERE ({key}) IN ({old})"  # noqa: S608 — names of our own
     gone = 0
     while True:
         async with database.transaction(None, role="worker") as connection:

@@ -6,10 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.application.ports import IdSource
+from app.application.messaging.commands.discard_dead_letter import DiscardDeadLetter, DiscardDeadLetterHandler
+from app.application.messaging.commands.replay_dead_letter import ReplayDeadLetter, ReplayDeadLetterHandler
+from app.application.messaging.queries.get_dead_letter import GetDeadLetter
+from app.application.messaging.queries.list_dead_letters import ListDeadLetters
+from app.application.ports import Clock, IdSource
 from app.application.signals import Signals, Topic
-from app.infrastructure.database.dispatch import Subscriber
+from app.infrastructure.database.dispatch import Routes, Subscriber
 from app.infrastructure.database.pool import Database
+from app.infrastructure.messaging.dead_letter_box import (
+    GetDeadLetterHandler,
+    ListDeadLettersHandler,
+    SqlDeadLetterBox,
+)
 from app.infrastructure.messaging.dead_letters import DeadLetters
 from app.infrastructure.messaging.leases import Leases
 from app.infrastructure.messaging.outbox import Outbox
@@ -32,6 +41,13 @@ class Messaging:
     subscribers: Mapping[str, Subscriber]
     runner: Runner
     dead_letters: DeadLetters
+
+
+def bind_messaging(routes: Routes, *, clock: Clock) -> None:
+    routes.command(ReplayDeadLetter, lambda s: ReplayDeadLetterHandler(SqlDeadLetterBox(s), clock))
+    routes.command(DiscardDeadLetter, lambda s: DiscardDeadLetterHandler(SqlDeadLetterBox(s), clock))
+    routes.query(ListDeadLetters, ListDeadLettersHandler)
+    routes.query(GetDeadLetter, GetDeadLetterHandler)
 
 
 def build_messaging(
