@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from uuid import UUID
 
 from app.application.events import Policy, Process
 from app.application.ports import Clock, IdSource
 from app.application.signals import Signals
+from app.infrastructure.database.connection import Connection
 from app.infrastructure.database.lane import Lane
 from app.infrastructure.database.pipeline import MakeHandler, Pipeline, Prepare
 from app.infrastructure.database.pool import Database
@@ -20,11 +22,17 @@ from app.shared.mediator import Command, Envelope, Handler, Mediator, Message, Q
 M = TypeVar("M", bound=Message[Any])
 
 
+Audience = Callable[[Connection, Sequence[UUID]], Awaitable[Collection[UUID]]]
+"""Those of the given tenants whose events a subscriber has any use for. The worker's role asks, after the events were
+committed, so whoever asked for events before that is seen."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
     """Reacts to the named types of event; exactly one of `policy` and `process` is given."""
 
     types: frozenset[str]
+    audience: Audience | None = None
     policy: Callable[[Scope], Policy] | None = None
     process: Callable[[Sender], Process] | None = None
 
@@ -58,9 +66,16 @@ class Routes:
         self._once(message, Workflow)
         self.workflows[message] = make
 
-    def policy(self, name: str, types: Collection[str], make: Callable[[Scope], Policy]) -> None:
+    def policy(
+        self,
+        name: str,
+        types: Collection[str],
+        make: Callable[[Scope], Policy],
+        *,
+        audience: Audience | None = None,
+    ) -> None:
         """`name` is the subscriber's for ever: its queue and its inbox rows are found by it. `{"*"}`: every type."""
-        self._subscribe(name, Subscriber(types=frozenset(types), policy=make))
+        self._subscribe(name, Subscriber(types=frozenset(types), policy=make, audience=audience))
 
     def process(self, name: str, types: Collection[str], make: Callable[[Sender], Process]) -> None:
         """Like `policy`, for reactions that send commands or leave the system."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
 
 import orjson
 
 from app.application.events import PublishedEvent
-from app.infrastructure.database.connection import Record
+from app.infrastructure.database.connection import Connection, Record
+from app.infrastructure.database.dispatch import Subscriber
 from app.infrastructure.database.pool import Database
 from app.infrastructure.messaging.transport import Message
 from app.shared.ids import TenantId, UserId
@@ -44,18 +46,25 @@ _MARK = """
 PER_TENANT = 100
 """Rows of one tenant and partition in one round."""
 
-Published = tuple[TenantId, object]
-
 
 class Outbox:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, subscribers: Mapping[str, Subscriber]) -> None:
         self._database = database
+        self._audiences = {name: one.audience for name, one in subscribers.items() if one.audience is not None}
 
     async def unpublished(self, partitions: Sequence[int]) -> list[tuple[Record, Message]]:
         """Oldest first; of each aggregate in the order of its versions."""
         async with self._database.transaction(None, role="worker", read_only=True) as connection:
             rows = await connection.fetch(_UNPUBLISHED, partitions, PER_TENANT)
-        return [(row, _message(row)) for row in rows]
+            heard = await self._heard(connection, {row["tenant_id"] for row in rows}) if rows else {}
+        return [
+            (row, _message(row, frozenset(name for name, tenants in heard.items() if row["tenant_id"] not in tenants)))
+            for row in rows
+        ]
+
+    async def _heard(self, connection: Connection, tenants: Collection[UUID]) -> dict[str, Collection[UUID]]:
+        """A later statement than the one that saw the events (READ COMMITTED): nobody who asked before is missed."""
+        return {name: await audience(connection, list(tenants)) for name, audience in self._audiences.items()}
 
     async def mark_published(self, rows: Sequence[Record]) -> None:
         tenants, ids = [row["tenant_id"] for row in rows], [row["id"] for row in rows]
@@ -63,7 +72,7 @@ class Outbox:
             await connection.execute(_MARK, tenants, ids)
 
 
-def _message(row: Record) -> Message:
+def _message(row: Record, unheard: frozenset[str]) -> Message:
     metadata = orjson.loads(row["metadata"])
     event = PublishedEvent(
         id=row["message_id"] or row["id"],
@@ -78,4 +87,4 @@ def _message(row: Record) -> Message:
         actor_kind=metadata["actor_kind"],
         data=orjson.loads(row["data"]),
     )
-    return Message(event=event, partition=row["partition"], subscriber=row["subscriber"])
+    return Message(event=event, partition=row["partition"], subscriber=row["subscriber"], unheard=unheard)

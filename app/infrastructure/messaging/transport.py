@@ -17,11 +17,15 @@ ALL = frozenset({"*"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What travels. `subscriber` None goes to everyone who asked for this type, else to that one only (a replay)."""
+    """What travels. `subscriber` None goes to everyone who asked for this type, else to that one only (a replay).
+
+    Subscribers in `unheard` have nothing to do with it, as the relay found out; a transport may spare them.
+    """
 
     event: PublishedEvent
     partition: int
     subscriber: str | None = None
+    unheard: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class Subscription:
     def wants(self, message: Message) -> bool:
         if message.subscriber is not None:
             return message.subscriber == self.name
+        if self.name in message.unheard:
+            return False
         return self.types == ALL or message.event.type in self.types
 
 

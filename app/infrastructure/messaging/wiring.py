@@ -64,7 +64,7 @@ def build_messaging(
     dead_letters = DeadLetters(database, ids)
     subscriptions = [Subscription(name=name, types=subscriber.types) for name, subscriber in subscribers.items()]
     transport = _transport(database, leases, signals, subscriptions, dead_letters)
-    relay = Relay(Outbox(database), transport, leases)
+    relay = Relay(Outbox(database, subscribers), transport, leases)
     signals.listen(Topic.OUTBOX, relay.wake)
     return Messaging(
         holder=holder,
