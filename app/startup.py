@@ -22,8 +22,10 @@ from app.infrastructure.database.addresses import Addresses, configured_addresse
 from app.infrastructure.database.embedded import EmbeddedServer, connections_for
 from app.infrastructure.database.migrations import upgrade_to_head
 from app.infrastructure.database.verdict import database_faults
+from app.infrastructure.mail.build import build_mail
 from app.infrastructure.security.passwords import BcryptSha256Hasher
 from app.infrastructure.security.verdict import settings_faults
+from app.infrastructure.sms.build import build_sms
 from app.infrastructure.supervision import SUPERVISED, database_prepared, watch_parent
 from app.shared.errors import Unavailable
 from app.shared.settings import Settings, SettingsFault
@@ -36,7 +38,12 @@ _log = structlog.get_logger("hello_ticket")
 
 
 def judge(settings: Settings) -> None:
-    """Raises SettingsFault in production, warns in development; names every fault and prints no secret."""
+    """Raises SettingsFault in production, warns in development; names every fault and prints no secret.
+
+    A gateway that was chosen and lacks a setting is refused anywhere.
+    """
+    build_mail(settings)
+    build_sms(settings)
     faults = settings_faults(settings)
     if faults and settings.production:
         raise SettingsFault("These settings must not serve the public:\n  " + "\n  ".join(faults))

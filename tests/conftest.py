@@ -12,7 +12,10 @@ from app.shared.settings import Settings, load_settings
 from tests.support.browser import chromium
 from tests.support.system import Organizer, System, running
 
-pytest_plugins = ["tests.support.postgres", "tests.support.redis", "tests.support.outside"]
+pytest_plugins = [
+    "tests.support.postgres", "tests.support.redis", "tests.support.rabbitmq", "tests.support.outside",
+    "tests.support.storages",
+]  # fmt: skip
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")

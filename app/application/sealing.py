@@ -22,7 +22,3 @@ class Sealer(Protocol):
     def open(self, sealed: bytes, *, purpose: str) -> bytes:
         """Raises SealBroken."""
         ...
-
-    def is_current(self, sealed: bytes) -> bool:
-        """Whether it opens without the key that is being rotated out."""
-        ...

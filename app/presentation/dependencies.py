@@ -93,7 +93,7 @@ class Allow:
             raise not_authenticated()
         if self.permission is not None and self.permission not in caller.permissions:
             raise Forbidden("Your role does not allow this; ask an owner or admin of the tenant.")
-        request.state.permission = self.permission
+        request.state.permission, request.state.role = self.permission, caller.role
         request_context.set(_context(request, caller))
         return caller
 

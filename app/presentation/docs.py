@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.presentation.asyncapi import asyncapi_bytes
 from app.presentation.middleware.security_headers import docs_headers
 from app.presentation.openapi import openapi_bytes
 from app.shared.settings import Settings
@@ -64,7 +65,7 @@ class _Asset:
 
 
 def add_docs(app: FastAPI, settings: Settings) -> None:
-    """Adds the pages, their files and the OpenAPI document; in production there is none of them (404)."""
+    """Adds the pages, their files, the OpenAPI and the AsyncAPI document; production has none of them (404)."""
     if settings.production:
         return
     assets = {name: _load(name, *where) for name, where in _FILES.items()}
@@ -78,7 +79,8 @@ def add_docs(app: FastAPI, settings: Settings) -> None:
             _add(app, path, _always(page, "text/html", headers))
     document = openapi_bytes(app)
     for path in ("/openapi.json", "/api/v1/openapi.json"):
-        _add(app, path, _openapi(document))
+        _add(app, path, _document(document))
+    _add(app, "/asyncapi.json", _document(asyncapi_bytes(app.version)))
     _add(app, ASSETS + "/{name}", _assets(assets))
 
 
@@ -112,7 +114,7 @@ def _always(content: bytes, media_type: str, headers: Mapping[str, str]) -> Endp
     return answer
 
 
-def _openapi(document: Callable[[], bytes]) -> Endpoint:
+def _document(document: Callable[[], bytes]) -> Endpoint:
     async def answer(_: Request) -> Response:
         return Response(document(), media_type="application/json")
 

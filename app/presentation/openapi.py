@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from app.presentation.openapi_parts import (
     DESCRIPTION,
     HEADERS,
+    JOB,
     LICENCE,
     PARAMETERS,
     PROBLEM,
@@ -19,6 +20,7 @@ from app.presentation.openapi_parts import (
     TAGS,
 )
 from app.presentation.operations import (
+    X_ASYNC,
     X_ETAG,
     X_EXAMPLE,
     X_IDEMPOTENCY,
@@ -41,7 +43,7 @@ from app.shared.errors import ConcurrentChange, Unavailable
 Document = dict[str, Any]
 Operation = dict[str, Any]
 
-TAKE_KEYS = frozenset({"post", "patch", "delete"})
+TAKE_KEYS = frozenset({"post", "put", "patch", "delete"})
 CONDITIONAL = frozenset({"put", "patch", "delete"})
 NOT_MODIFIED = "304"
 
@@ -108,11 +110,22 @@ def _drop_stock_problem(operation: Operation) -> None:
 
 def _complete(method: str, operation: Operation) -> None:
     takes_key = method in TAKE_KEYS and X_IDEMPOTENCY not in operation
+    if takes_key and X_ASYNC not in operation:
+        _add_queued(operation)
     _add_parameters(method, operation, takes_key=takes_key)
     _add_body_example(operation)
     _add_problems(method, operation, takes_key=takes_key)
     _add_headers(method, operation, takes_key=takes_key)
     operation.pop(X_ETAG)
+
+
+def _add_queued(operation: Operation) -> None:
+    """What any command may be asked for and then answers, unless it says otherwise."""
+    operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/Prefer"})
+    operation["responses"]["202"] = {
+        "description": "Taken, and run as soon as its turn comes: look at `Location`",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}, "example": JOB}},
+    }
 
 
 def _add_parameters(method: str, operation: Operation, *, takes_key: bool) -> None:

@@ -23,7 +23,11 @@ TAGS = {
     "users": "A tenant's people and one's own account",
     "tenants": "Organizers and their names",
     "products": "Tickets and merchandise with price, stock and sale window",
+    "files": "Images of products, and the bytes behind a signed link",
     "orders": "From a held order to a confirmed or cancelled one, and all that happened to it",
+    "webhooks": "Where a tenant is told what happened, what was sent there, and sending it again",
+    "jobs": "Commands that were queued with `Prefer: respond-async`",
+    "dead letters": "Messages that a subscriber could not deal with",
     "service": "Is it there, does it live, may it have traffic",
 }
 
@@ -65,6 +69,16 @@ PROBLEM: dict[str, Any] = {
             },
         },
     },
+}
+
+JOB: dict[str, Any] = {
+    "id": "01936f60-0d4e-7c11-8a52-6d1f0e9b7a35",
+    "status": "queued",
+    "result": None,
+    "problem": None,
+    "created_at": "2026-11-21T10:00:00Z",
+    "started_at": None,
+    "finished_at": None,
 }
 
 HEADERS: dict[str, Any] = {
@@ -119,6 +133,11 @@ PARAMETERS: dict[str, Any] = {
         "If-Match",
         'The ETag of a GET, or the version as `"3"`: 412 when it is no longer current.',
         {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}(-[0-9a-f]{32})?")$'},
+    ),
+    "Prefer": _header(
+        "Prefer",
+        "`respond-async`: take the command now, run it later, answer 202 with the job's address (RFC 7240).",
+        {"type": "string", "enum": ["respond-async"]},
     ),
     "IfNoneMatch": _header("If-None-Match", "The ETag of an earlier answer: 304 when nothing changed.", _TEXT),
 }

@@ -15,7 +15,7 @@ from app.application.tenancy.contracts import TenantDirectory
 from app.shared.mediator import Mediator
 
 Probe = Callable[[], Awaitable[Mapping[str, object]]]
-"""The state of one part, for /health; `ok` tells whether it works."""
+"""The state of one part, for /health; `ok` tells whether it works, `detail` what to do when it does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Parts:
     cursors: CursorSigner
     fingerprints: Fingerprints
     probes: Mapping[str, Probe]
+    metrics: Callable[[], Awaitable[bytes]]
 
 
 def parts_of(request: Request) -> Parts:

@@ -34,7 +34,7 @@ class MalformedBody(AppError):
 
 
 class BodyTooLarge(AppError):
-    """More bytes than MAX_BODY_BYTES, whether announced or streamed."""
+    """More bytes than MAX_BODY_BYTES, or MAX_UPLOAD_BYTES for a file, whether announced or streamed."""
 
     code = "body_too_large"
     kind = Kind.TOO_LARGE

@@ -68,15 +68,17 @@ async def run(request: Request, command: Command[R], render: Callable[[R], Answe
     parts = parts_of(request)
     key = await _idempotency(request, parts)
     if _may_be_later(request):
-        queue = QueueJob(command=command, permission=getattr(request.state, "permission", None))
+        state = request.state
+        permission, role = getattr(state, "permission", None), getattr(state, "role", None)
+        queue = QueueJob(command=command, permission=permission, role=role)
         return to_response(await parts.mediator.answer(queue, Reply(_accepted, key)))
     return to_response(await parts.mediator.answer(command, Reply(render, key)))
 
 
 def _may_be_later(request: Request) -> bool:
     """`Prefer: respond-async` (RFC 7240 section 4.1), among whatever else is preferred."""
-    preferred = request.headers.get("prefer")
-    if preferred is None:
+    preferred = ",".join(request.headers.getlist("prefer"))
+    if not preferred:
         return False
     wanted = (part.partition(";")[0].strip().lower() for part in preferred.split(","))
     return "respond-async" in wanted and X_ASYNC not in (request.scope["route"].openapi_extra or {})
@@ -85,7 +87,7 @@ def _may_be_later(request: Request) -> bool:
 def job_body(view: JobView) -> dict[str, object]:
     """`problem` is the document that the command would have been answered with."""
     told = None
-    if view.failure is not None:
+    if view.failure is not None and view.status == "failed":  # a job that is begun again keeps it until it ends
         told = told_problem(view.failure, instance=job_path(view), request_id=view.request_id)
     times = {"created_at": view.created_at, "started_at": view.started_at, "finished_at": view.finished_at}
     return {"id": view.id, "status": view.status, "result": view.result, "problem": told, **times}

@@ -1,26 +1,44 @@
-"""Is it there, does it live, may it have traffic."""
+"""Is it there, does it live, may it have traffic, and how is it doing."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from secrets import compare_digest
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict
 
+from app.presentation.dependencies import NotAuthenticated
 from app.presentation.operations import describe
 from app.presentation.parts import parts_of
 from app.presentation.replies import JSON, json_bytes
 from app.presentation.strict_route import StrictRoute
-from app.shared.errors import Unavailable
+from app.shared.errors import AppError, Kind, Unavailable
+from app.shared.settings import Settings
 
 router = APIRouter(tags=["service"], route_class=StrictRoute)
-NEEDED = ("database",)
-"""Parts without which no request can be served; the others have a stand-in."""
+NEEDED = {
+    "database": "The database does not answer; try again shortly.",
+    "migrations": "The database's schema can't be read; try again shortly.",
+}
+"""Parts without which no request can be served, and what to say when one has nothing to say itself. Of the others, each
+has a stand-in or may come later: without background work, what is asked for is done when it runs again."""
 SECONDS = 0.8
 """How long a probe may take: an orchestrator waits about one second."""
+
+
+METRICS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class MetricsClosed(AppError):
+    """Production shows no metrics without METRICS_TOKEN."""
+
+    code = "metrics_closed"
+    kind = Kind.NOT_FOUND
 
 
 class Alive(BaseModel):
@@ -35,13 +53,17 @@ class PartState(BaseModel):
 
 
 class Health(BaseModel):
-    """Parts beside the database and the cache may be added."""
+    """`degraded`: a part does not work. Requests are served as long as `/health/ready` says so. Parts may be added."""
 
     status: Literal["ok", "degraded"]
     version: str
     environment: str
     database: PartState
+    migrations: PartState
     cache: PartState
+    broker: PartState | None = None
+    workers: PartState
+    queue: PartState
     time: datetime
 
 
@@ -51,7 +73,11 @@ HEALTH = {
     "version": "0.1.0",
     "environment": "development",
     "database": {"ok": True, "version": "18.0"},
+    "migrations": {"ok": True, "revision": "0005"},
     "cache": {"ok": True, "active": "disk", "hits": 7, "misses": 2, "errors": 0},
+    "broker": {"ok": True, "active": "postgres"},
+    "workers": {"ok": True, "alive": 2, "silent_seconds": 0},
+    "queue": {"ok": True, "unpublished": 0, "oldest_seconds": 0.0},
     "time": "2026-11-21T10:00:00Z",
 }
 
@@ -67,8 +93,14 @@ async def _probed(request: Request) -> dict[str, Mapping[str, object]]:
     }
 
 
-def _ready(states: Mapping[str, Mapping[str, object]]) -> bool:
-    return all(states[name]["ok"] for name in NEEDED)
+def _missing(states: Mapping[str, Mapping[str, object]]) -> str | None:
+    """What keeps requests from being served, in words."""
+    for name, words in NEEDED.items():
+        state = states.get(name, {"ok": True})
+        if not state["ok"]:
+            detail = str(state.get("detail", ""))
+            return detail if " " in detail else words
+    return None
 
 
 @router.get(
@@ -85,7 +117,7 @@ def _ready(states: Mapping[str, Mapping[str, object]]) -> bool:
 async def health(request: Request) -> Response:
     states = await _probed(request)
     app = request.app
-    about = {"status": "ok" if _ready(states) else "degraded", "version": app.version}
+    about = {"status": "ok" if all(state["ok"] for state in states.values()) else "degraded", "version": app.version}
     body = json_bytes({**about, "environment": app.state.environment, **states, "time": datetime.now(UTC)})
     return Response(body, 200, media_type=JSON)
 
@@ -120,6 +152,36 @@ async def ready(request: Request) -> Response:
     if request.app.state.draining:
         raise Unavailable("This process is shutting down; use another one.", retry_after=1)
     states = await _probed(request)
-    if not _ready(states):
-        raise Unavailable("The database does not answer; try again shortly.", retry_after=1)
+    if missing := _missing(states):
+        raise Unavailable(missing, retry_after=1)
     return Response(json_bytes({"status": "ok"}), 200, media_type=JSON)
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    **describe(
+        operation_id="metrics",
+        summary="All numbers, for Prometheus",
+        permission=None,
+        public=True,
+        errors=(MetricsClosed, NotAuthenticated),
+    ),
+)
+async def metrics(request: Request) -> Response:
+    """Text format 0.0.4. With METRICS_TOKEN set, send it as `Authorization: Bearer …`; production is closed without."""
+    _check_metrics_token(request)
+    return Response(await parts_of(request).metrics(), media_type=METRICS_TEXT)
+
+
+def _check_metrics_token(request: Request) -> None:
+    """Raises MetricsClosed or NotAuthenticated."""
+    settings: Settings = request.app.state.settings
+    if settings.metrics_token is None:
+        if settings.production:
+            raise MetricsClosed("There are no metrics here; set METRICS_TOKEN to open them to whoever has it.")
+        return
+    wanted = f"Bearer {settings.metrics_token.get_secret_value()}".encode()
+    given: bytes = request.scope["state"]["headers"].get(b"authorization", b"")
+    if not compare_digest(given, wanted):
+        raise NotAuthenticated("Send the metrics token as Authorization: Bearer <token>.")

@@ -20,6 +20,13 @@ class Message(Generic[R_co]):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """Annotates a mapping whose values are some of the named fields of `whole`: a queued command is read back by it."""
+
+    whole: type
+
+
 class Command(Message[R_co]):
     """Changes state: one command, one transaction."""
 

@@ -71,6 +71,7 @@ CREATE TABLE jobs (
     command TEXT NOT NULL,
     arguments BYTEA NOT NULL,
     permission TEXT,
+    role TEXT,
     caller JSONB NOT NULL,
     actor_id UUID NOT NULL,
     request_id TEXT NOT NULL,
@@ -84,7 +85,7 @@ CREATE TABLE jobs (
     CONSTRAINT pk_jobs PRIMARY KEY (tenant_id, id),
     CONSTRAINT ck_jobs_status_known CHECK (status IN ('queued', 'running', 'succeeded', 'failed'))
 );
-CREATE INDEX ix_jobs_created_at ON jobs (created_at);
+CREATE INDEX ix_jobs_finished_at ON jobs (finished_at);
 CREATE TABLE leases (
     name TEXT NOT NULL,
     holder UUID,
@@ -144,7 +145,7 @@ CREATE POLICY worker_clean_up ON inbox FOR DELETE TO hello_worker USING (handled
 CREATE POLICY worker_lists ON dead_letters FOR SELECT TO hello_worker USING (true);
 CREATE POLICY worker_clean_up ON dead_letters FOR DELETE TO hello_worker USING (died_at < now() - interval '24 hours');
 CREATE POLICY worker_counts ON jobs FOR SELECT TO hello_worker USING (true);
-CREATE POLICY worker_clean_up ON jobs FOR DELETE TO hello_worker USING (created_at < now() - interval '24 hours');
+CREATE POLICY worker_clean_up ON jobs FOR DELETE TO hello_worker USING (finished_at < now() - interval '24 hours');
 CREATE POLICY worker_runs ON leases TO hello_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker_runs ON workers TO hello_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker_runs ON schedules TO hello_worker USING (true) WITH CHECK (true)

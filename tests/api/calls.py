@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +12,10 @@ from fastapi import FastAPI
 
 from app.application.tenancy.contracts import Role
 from app.shared.ids import TenantId
+from tests.support import messages
+from tests.support.images import IMAGE_BODIES, show_image
 from tests.support.system import PASSWORD, Organizer, Person, System, order_body
+from tests.support.webhook_things import WEBHOOK, webhook_things
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,12 @@ class Things:
     product_id: UUID
     order_id: UUID
     user_id: UUID
+    message_id: UUID = field(default_factory=uuid4)
+    suppression_id: UUID = field(default_factory=uuid4)
+    file_id: UUID = field(default_factory=uuid4)
+    webhook_id: UUID = field(default_factory=uuid4)
+    delivery_id: UUID = field(default_factory=uuid4)
+    link: Mapping[str, str] = field(default_factory=lambda: {"expires": "1", "signature": "forged"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,13 @@ BODIES: Mapping[str, Body] = {
     "change_product": lambda _, __: {"name": "Sunday"},
     "place_order": lambda things, _: order_body(things.product_id),
     "cancel_order": lambda _, __: {"reason": "wrong day"},
+    "create_webhook": lambda _, __: WEBHOOK,
+    "change_webhook": lambda _, __: {"events": ["product.*"]},
+    "replay_failed_webhooks": lambda _, __: {"since": "2026-11-21T10:00:00Z"},
+    "change_branding": lambda _, __: {"footer": "Beispielweg 1"},
 }
 FORMS = frozenset({"issue_token"})
+NEED_AN_IMAGE = frozenset({"get_product_image", "remove_product_image", "get_file"})
 
 
 def _address() -> str:
@@ -73,13 +87,27 @@ async def things_for(system: System, tenant: Organizer, operation: Operation, bu
     product_id = (await system.product(tenant)).id if needs_product else uuid4()
     order_id = UUID((await system.place(buyer, product_id)).json()["id"]) if needs_order else uuid4()
     user_id = (await system.person(tenant.tenant_id, Role.MEMBER)).user_id if "{user_id}" in operation.path else uuid4()
-    return Things(tenant_id=tenant.tenant_id, product_id=product_id, order_id=order_id, user_id=user_id)
+    message_id = await messages.sent_message(system, tenant) if "{message_id}" in operation.path else uuid4()
+    suppression_id = await messages.suppression(system, tenant) if "{suppression_id}" in operation.path else uuid4()
+    image: dict[str, Any] = {}
+    if operation.id in NEED_AN_IMAGE:
+        product_id = (await system.product(tenant)).id
+        image["file_id"], image["link"] = await show_image(system, tenant, product_id)
+    if "{webhook_id}" in operation.path:
+        image |= await webhook_things(system, tenant, paused=operation.id == "enable_webhook")
+    return Things(
+        tenant_id=tenant.tenant_id,
+        product_id=product_id,
+        order_id=order_id,
+        user_id=user_id,
+        message_id=message_id,
+        suppression_id=suppression_id,
+        **image,
+    )
 
 
 def path_of(operation: Operation, things: Things) -> str:
-    return operation.path.format(
-        tenant_id=things.tenant_id, product_id=things.product_id, order_id=things.order_id, user_id=things.user_id
-    )
+    return operation.path.format(**asdict(things))
 
 
 async def call(
@@ -94,6 +122,14 @@ async def call(
     make = BODIES.get(operation.id)
     body = None if make is None else make(things, caller)
     form = operation.id in FORMS
+    if operation.id in IMAGE_BODIES:
+        content_type, content = IMAGE_BODIES[operation.id]
+        sent = dict(headers) | {"Content-Type": content_type}
+        return await system.client.request(
+            operation.method, path_of(operation, things), content=content, headers=sent
+        )
+    if operation.id == "get_file":
+        parameters = {**things.link, **parameters}
     return await system.client.request(
         operation.method,
         path_of(operation, things),

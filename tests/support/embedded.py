@@ -16,6 +16,8 @@ import pytest
 
 from app.infrastructure.database.embedded import EmbeddedServer
 
+KILL_SECONDS = 30
+
 
 @contextmanager
 def sharing(folder: Path) -> Generator[EmbeddedServer]:
@@ -60,7 +62,9 @@ def kill_postmaster(folder: Path) -> None:
     """Returns when it is dead; a zombie is, though its pid stays until somebody reaps it."""
     process = postmaster(folder)
     process.kill()
+    deadline = time.monotonic() + KILL_SECONDS
     while process.pid in residents(folder):
+        assert time.monotonic() < deadline, "a killed postmaster is still there"
         time.sleep(0.01)
 
 

@@ -20,6 +20,8 @@ from tests.unit.test_release_files import EXAMPLE, VARIABLES, text_of, version
 COMPOSE = text_of("docker-compose.yml")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 OVERRIDE: dict[str, dict[str, Any]] = yaml.safe_load(text_of("docker-compose.override.yml"))["services"]
+DEBUG = {"prometheus", "grafana"}
+"""What `--profile debug` adds."""
 INTERPOLATED = re.findall(r"(?<!\$)\$\{(\w+)(:[-?])?([^}]*)\}", COMPOSE)
 DOCKERFILE = re.sub(r"\\\n\s*", " ", text_of("Dockerfile"))
 FINAL_STAGE = DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
@@ -45,7 +47,8 @@ def test_a_compose_file_follows_the_compose_specification(name: str) -> None:
 
 
 def test_the_services_are_the_ones_the_application_talks_to() -> None:
-    assert set(SERVICES) == {"api", "migrate", "postgres", "redis", "rabbitmq"}
+    assert set(SERVICES) - DEBUG == {"api", "migrate", "postgres", "redis", "rabbitmq"}
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["debug"]} == DEBUG
     assert set(OVERRIDE) <= set(SERVICES)
 
 
@@ -53,7 +56,7 @@ def test_the_services_are_the_ones_the_application_talks_to() -> None:
 def test_a_service_has_a_pinned_image_a_health_check_and_a_restart_policy(name: str) -> None:
     service = SERVICES[name]
 
-    assert re.search(r":(\$\{APP_VERSION:-)?\d", service["image"])
+    assert re.search(r":(\$\{APP_VERSION:-|v)?\d", service["image"])
     assert service["healthcheck"].get("test") or name == "migrate"
     assert service["restart"] == ("on-failure:3" if name == "migrate" else "unless-stopped")
     assert "no-new-privileges:true" in service["security_opt"]
@@ -70,7 +73,7 @@ def test_the_application_is_given_settings_that_exist(name: str, services: dict[
 
 def test_no_secret_has_a_default() -> None:
     secret = [(name, form, rest) for name, form, rest in INTERPOLATED if "PASSWORD" in name or "KEY" in name]
-    optional = {"SECRET_KEY_PREVIOUS", "FIRST_SUPERUSER_PASSWORD"}
+    optional = {"SECRET_KEY_PREVIOUS", "FIRST_SUPERUSER_PASSWORD"}  # METRICS_TOKEN: without one, metrics are closed
 
     assert len(secret) > 8
     for name, form, rest in secret:
@@ -113,7 +116,10 @@ def test_development_runs_what_the_image_runs_and_mounts_what_it_copies() -> Non
 
 def test_only_the_api_is_published_and_only_on_this_machine() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"api": ["${PUBLISH:-127.0.0.1:8000}:8000"]}
+    assert published.pop("api") == ["${PUBLISH:-127.0.0.1:8000}:8000"]
+    assert set(published) == DEBUG
+    for ports in published.values():
+        assert all(port.startswith("127.0.0.1:") for port in ports)
     for service in OVERRIDE.values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 

@@ -22,6 +22,8 @@ class Hangup(Exception):
 class Answered:
     status: int
     body: bytes
+    head: bytes = b""
+    """Status line and headers, as they came."""
 
 
 class Line:
@@ -40,9 +42,13 @@ class Line:
         try:
             self._writer.write(request)
             head = await self._reader.readuntil(b"\r\n\r\n")
-            return Answered(int(head[9:12]), await self._reader.readexactly(_length(head)))
+            return Answered(int(head[9:12]), await self._reader.readexactly(_length(head)), head)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise Hangup("the connection ended before the answer") from error
+
+    def send(self, request: bytes) -> None:
+        """Without waiting for an answer; the line is of no use afterwards."""
+        self._writer.write(request)
 
     def close(self) -> None:
         self._writer.close()

@@ -1,4 +1,4 @@
-"""What other contexts may use of catalog: what is on offer, and the shelf it is taken from."""
+"""What other contexts may use of catalog: what is on offer, the shelf it is taken from, and products' images."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
+from app.domain.catalog.product import ProductNotFound as ProductNotFound  # noqa: PLC0414 — re-exported: `shown` raises it
 from app.domain.catalog.stock import Demand as Demand  # noqa: PLC0414 — re-exported: the contract's own vocabulary
 from app.domain.catalog.stock import SoldOut as SoldOut  # noqa: PLC0414 — re-exported: what `reserve` raises
 from app.domain.kernel import Money
-from app.shared.ids import PoolId, ProductId
+from app.shared.ids import FileId, PoolId, ProductId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,4 +59,16 @@ class Shelf(Protocol):
 
     async def take_back(self, demands: Sequence[Demand]) -> None:
         """Sold → free."""
+        ...
+
+
+class ProductImages(Protocol):
+    """Which file each product shows, in one transaction; a product is read and changed at one version."""
+
+    async def shown(self, product_id: UUID, expected_version: int | None) -> FileId | None:
+        """Raises ProductNotFound and StaleVersion."""
+        ...
+
+    async def show(self, product_id: UUID, file_id: FileId | None) -> None:
+        """None shows none. Raises ProductNotFound."""
         ...

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.domain.catalog.product import Product, ProductKind, ProductStatus
 from app.domain.kernel import Money
-from app.shared.ids import ProductId
+from app.shared.ids import FileId, ProductId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +26,15 @@ class ProductView:
     max_per_order: int | None
     sale_starts_at: datetime | None
     sale_ends_at: datetime | None
+    image_url: str | None
     version: int
     created_at: datetime
     updated_at: datetime
+
+
+def image_url_of(product_id: ProductId, image_id: FileId | None) -> str | None:
+    """The same for as long as there is an image; it leads on to the bytes."""
+    return None if image_id is None else f"/api/v1/products/{product_id}/image"
 
 
 def view_of(product: Product, *, available: int | None) -> ProductView:
@@ -46,6 +52,7 @@ def view_of(product: Product, *, available: int | None) -> ProductView:
         max_per_order=details.max_per_order,
         sale_starts_at=details.sale_starts_at,
         sale_ends_at=details.sale_ends_at,
+        image_url=image_url_of(product.id, product.image_id),
         version=product.version,
         created_at=product.created_at,
         updated_at=product.updated_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -33,3 +34,33 @@ class RevokedTokens(Protocol):
     async def refresh(self) -> None:
         """Reads what was revoked since the last time; after a logout this makes the next request see it."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """How somebody is reached."""
+
+    email: str
+    full_name: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInFacts:
+    """`on_new_device`: the account signed in to this tenant before, but never from something that looked like this."""
+
+    at: datetime
+    device_name: str
+    ip: str
+    user_agent: str
+    on_new_device: bool
+
+
+class AccountLookup(Protocol):
+    """Accounts of the current tenant's members, inside the caller's own transaction."""
+
+    async def contact(self, user_id: UserId) -> Contact | None:
+        """None for somebody who does not belong to the tenant."""
+        ...
+
+    async def sign_in(self, session_id: SessionId) -> SignInFacts | None: ...

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from app.domain.kernel import AggregateRoot, DomainEvent, Money, RuleBroken
 from app.shared.errors import AppError, FieldFault, Kind
-from app.shared.ids import PoolId, ProductId
+from app.shared.ids import FileId, PoolId, ProductId
 
 
 class ProductKind(StrEnum):
@@ -97,6 +97,15 @@ class ProductChanged(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProductImageChanged(DomainEvent):
+    """`image_id` null: it has no image any more."""
+
+    type: ClassVar[str] = "product.image_changed"
+    product_id: ProductId
+    image_id: FileId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProductArchived(DomainEvent):
     type: ClassVar[str] = "product.archived"
     product_id: ProductId
@@ -117,6 +126,7 @@ class Product(AggregateRoot):
     details: ProductDetails
     created_at: datetime
     updated_at: datetime
+    image_id: FileId | None = field(default=None)
     erased: bool = field(default=False)
 
     @classmethod
@@ -134,6 +144,11 @@ class Product(AggregateRoot):
             return
         self.details, self.updated_at = details, now
         self._record(ProductChanged(product_id=self.id, changed=changed, details=details, occurred_at=now))
+
+    def show_image(self, image_id: FileId | None, *, now: datetime) -> None:
+        """None shows none."""
+        self.image_id, self.updated_at = image_id, now
+        self._record(ProductImageChanged(product_id=self.id, image_id=image_id, occurred_at=now))
 
     def retire(self, *, ever_sold: bool, now: datetime) -> None:
         """Erases a product that never sold; one that did is archived, since orders show it."""

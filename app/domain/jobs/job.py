@@ -36,12 +36,13 @@ class JobQueued(DomainEvent):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Job(AggregateRoot):
-    """A command taken now and run later. `caller` is who asked, `permission` what they must still have then."""
+    """A command taken now and run later; `caller` is who asked; `permission` and `role` must be theirs then."""
 
     id: JobId
     command: str
     arguments: bytes
     permission: str | None
+    role: str | None
     caller: Mapping[str, object]
     actor_id: UserId
     request_id: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.application.catalog.queries.get_product import GetProduct
 from app.application.catalog.queries.list_products import ListProducts
-from app.application.catalog.views import ProductView
+from app.application.catalog.views import ProductView, image_url_of
 from app.application.paging import Page
 from app.domain.catalog.product import ProductKind, ProductNotFound, ProductStatus
 from app.domain.kernel import Money
@@ -65,6 +65,7 @@ def _view(row: Record) -> ProductView:
         max_per_order=row["max_per_order"],
         sale_starts_at=row["sale_starts_at"],
         sale_ends_at=row["sale_ends_at"],
+        image_url=image_url_of(row["id"], row["image_file_id"]),
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],

@@ -19,7 +19,7 @@ _DETAILS = (
 )
 _INSERT_POOL = BulkInsert(StockPoolRow, "tenant_id", "id", "capacity", "held", "sold", "taken")
 _INSERT = BulkInsert(ProductRow, "tenant_id", "id", "pool_id", *_DETAILS, "version", "created_at", "updated_at")
-_UPDATE = BulkUpdate(ProductRow, *_DETAILS, "version", "updated_at")
+_UPDATE = BulkUpdate(ProductRow, *_DETAILS, "image_file_id", "version", "updated_at")
 _SET_CAPACITY = """
     UPDATE stock_pools AS p SET capacity = v.capacity FROM unnest($2::uuid[], $3::bigint[]) AS v(id, capacity)
     WHERE p.tenant_id = $1 AND p.id = v.id AND p.capacity IS DISTINCT FROM v.capacity
@@ -51,7 +51,10 @@ class ProductMapper:
         writes.add(_INSERT, rows)
 
     async def update(self, writes: Writes, tenant_id: TenantId, products: Sequence[Product]) -> None:
-        rows = [(tenant_id, p.id, p.stored_version, *_details(p.details), p.version, p.updated_at) for p in products]
+        rows = [
+            (tenant_id, p.id, p.stored_version, *_details(p.details), p.image_id, p.version, p.updated_at)
+            for p in products
+        ]
         writes.add(_UPDATE, rows)
         capacities = [p.details.capacity for p in products]
         await writes.connection.execute(_SET_CAPACITY, tenant_id, [p.pool_id for p in products], capacities)
@@ -102,6 +105,7 @@ def _product(row: Record) -> Product:
         details=details_of(row),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        image_id=row["image_file_id"],
         version=row["version"],
     )
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Integer, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from app.infrastructure.database.rows import instant
@@ -36,11 +36,20 @@ class ProductRow(SQLModel, table=True):
         ForeignKeyConstraint(
             ["tenant_id", "pool_id"], ["stock_pools.tenant_id", "stock_pools.id"], name="fk_products_tenant_id_pool_id"
         ),
+        ForeignKeyConstraint(
+            ["tenant_id", "image_file_id"], ["files.tenant_id", "files.id"], name="fk_products_tenant_id_image_file_id"
+        ),
         CheckConstraint("price_amount >= 0", name="price_not_negative"),
         CheckConstraint("status IN ('draft', 'active', 'archived')", name="status_known"),
         CheckConstraint("kind IN ('ticket', 'merchandise')", name="kind_known"),
         CheckConstraint("max_per_order > 0", name="max_per_order_positive"),
         CheckConstraint("sale_ends_at > sale_starts_at", name="sale_window"),
+        Index(
+            "ix_products_tenant_id_image_file_id",
+            "tenant_id",
+            "image_file_id",
+            postgresql_where="image_file_id IS NOT NULL",
+        ),
     )
 
     tenant_id: UUID = Field(primary_key=True)
@@ -60,3 +69,4 @@ class ProductRow(SQLModel, table=True):
     version: int = Field(sa_column=Column(Integer, nullable=False))
     created_at: datetime = Field(sa_column=instant())
     updated_at: datetime = Field(sa_column=instant())
+    image_file_id: UUID | None = Field(default=None)

@@ -12,6 +12,10 @@ import asyncpg
 
 from app.infrastructure.database.addresses import Addresses
 from app.infrastructure.database.connection import Connection
+from app.infrastructure.database.hang_watch import HangWatch
+from app.infrastructure.database.slow_statements import timed_connections
+from app.infrastructure.observability.meters import PoolMeter
+from app.infrastructure.observability.tally import Tally
 from app.shared.errors import Unavailable
 from app.shared.settings import Settings
 
@@ -19,6 +23,9 @@ Role = Literal["app", "worker", "read"]
 
 CONNECT_TIMEOUT = 5.0
 """Seconds. A listening server answers in milliseconds; a dead one must not hold a request."""
+
+WORKERS_MOST = 8
+"""Connections of the worker's role, per process."""
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that statements under way have to end at shutdown."""
@@ -44,39 +51,50 @@ async def _keep(connection: Connection) -> None:
 class Database:
     """`app` serves tenants, `worker` crosses them by named policy, `read` may be a replica."""
 
-    def __init__(self, addresses: Addresses, settings: Settings) -> None:
+    def __init__(self, addresses: Addresses, settings: Settings, tally: Tally | None = None) -> None:
+        """What the pools do is counted in `tally`, which is closed with them."""
         self._addresses = addresses
         self._settings = settings
+        self._tally = tally or Tally(None)
         self._pools: dict[Role, asyncpg.Pool] = {}
+        self._guards: dict[Role, tuple[PoolMeter, HangWatch]] = {}
 
     async def open(self) -> None:
         """Makes the pools; connections are made when needed, so a database that is away is no obstacle."""
-        self._pools["app"] = await self._pool(self._addresses.app)
-        self._pools["worker"] = await self._pool(self._addresses.worker, most=8)
-        same = self._addresses.read == self._addresses.app
-        self._pools["read"] = self._pools["app"] if same else await self._pool(self._addresses.read)
+        most = self._settings.database_pool_size + self._settings.max_overflow
+        await self._add_pool("app", self._addresses.app, most)
+        await self._add_pool("worker", self._addresses.worker, WORKERS_MOST)
+        if self._addresses.read == self._addresses.app:
+            self._pools["read"], self._guards["read"] = self._pools["app"], self._guards["app"]
+        else:
+            await self._add_pool("read", self._addresses.read, most)
 
-    async def _pool(self, dsn: str, most: int | None = None) -> asyncpg.Pool:
+    async def _add_pool(self, role: Role, dsn: str, most: int) -> None:
         settings = self._settings
-        pool: asyncpg.Pool = await asyncpg.create_pool(
+        meter = PoolMeter(self._tally, role, most)
+        self._pools[role] = await asyncpg.create_pool(
             dsn,
             min_size=0,
-            max_size=most or settings.database_pool_size + settings.max_overflow,
+            max_size=most,
+            connection_class=timed_connections(role, settings.slow_query_ms / 1_000, meter.slow),
             max_inactive_connection_lifetime=settings.pool_recycle,
             timeout=CONNECT_TIMEOUT,
             command_timeout=settings.pool_timeout,
             reset=_keep,
             server_settings={"application_name": "hello-ticket"},
         )
-        return pool
+        self._guards[role] = meter, HangWatch(dsn)
 
     async def close(self) -> None:
+        for _, watch in dict.fromkeys(self._guards.values()):
+            await watch.close()
         for pool in dict.fromkeys(self._pools.values()):
             try:
                 await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT)
             except (TimeoutError, *LOST):
                 pool.terminate()
         self._pools.clear()
+        self._tally.close()
 
     async def probe(self) -> Mapping[str, object]:
         """Whether a statement comes back; raises what `transaction` raises."""
@@ -90,11 +108,17 @@ class Database:
     ) -> AsyncGenerator[Connection]:
         """A transaction that sees `tenant_id`'s rows only; None sees no tenant's. Commits at the end.
 
-        Raises Unavailable when the database can't be reached, is full, or went away.
+        Raises Unavailable when the database can't be reached, is full, hangs, or went away.
         """
         defect = False
+        pool, (meter, watch) = self._pools[role], self._guards[role]
+        done = meter.give_up
+        meter.wait()
         try:
-            async with self._pools[role].acquire(timeout=self._settings.pool_timeout) as connection:
+            async with watch.using() as use, pool.acquire(timeout=self._settings.pool_timeout) as connection:
+                use.connection = connection
+                meter.take()
+                done = meter.give_back
                 await connection.execute(_begin(tenant_id, read_only=read_only))
                 try:
                     yield connection
@@ -108,6 +132,8 @@ class Database:
             if defect:
                 raise
             raise Unavailable("The database does not answer; try again shortly.", retry_after=1) from error
+        finally:
+            done()
 
 
 def _is_defect(error: BaseException) -> bool:

@@ -19,6 +19,13 @@ _OPEN = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
     AND relname <> 'alembic_version' AND NOT (relrowsecurity AND relforcerowsecurity) ORDER BY relname
 """
+UNFINISHED = "hello-ticket: restored"
+"""How a database's comment begins while tools/backup.py has put back its rows and not yet its files."""
+
+_MARKED = f"""
+    SELECT shobj_description(oid, 'pg_database') LIKE '{UNFINISHED}%' FROM pg_database
+    WHERE datname = current_database()
+"""  # noqa: S608  # our own constant
 
 
 async def database_faults(database: Database) -> tuple[str, ...]:
@@ -26,6 +33,7 @@ async def database_faults(database: Database) -> tuple[str, ...]:
     async with database.transaction(None, read_only=True) as connection:
         role = await connection.fetchrow(_ROLE)
         unguarded = [row["relname"] for row in await connection.fetch(_OPEN)]
+        unfinished = await connection.fetchval(_MARKED)
     async with database.transaction(None, role="worker", read_only=True) as connection:
         worker = await connection.fetchrow(_ROLE)
     faults: list[str] = []
@@ -39,6 +47,8 @@ async def database_faults(database: Database) -> tuple[str, ...]:
         )
     if unguarded:
         faults.append(f"Row-level security is not forced on: {', '.join(unguarded)}. Restore it before you serve.")
+    if unfinished:
+        faults.append("A restore into this database was not finished: run `python tools/backup.py restore` again.")
     return (*faults, *await migration_faults(database))
 
 

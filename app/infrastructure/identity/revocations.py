@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
 from app.application.identity.contracts import AccessClaims
 from app.application.ports import Clock
+from app.application.signals import Signals, Topic
 from app.infrastructure.database.pool import Database
 from app.infrastructure.database.scope import Scope
 from app.infrastructure.database.writer import BulkInsert, Writes
@@ -18,6 +23,11 @@ _INSERT = BulkInsert(TokenRevocationRow, "tenant_id", "id", "kind", "subject_id"
 _SINCE = "SELECT tenant_id, kind, subject_id, revoked_at FROM token_revocations WHERE revoked_at > $1"
 OVERLAP = timedelta(seconds=30)
 """Commits become visible later than the instant they carry; each poll looks back this far."""
+POLL_SECONDS = 0.5
+PACE_SECONDS = 0.02
+"""Between two polls, however many revocations are announced."""
+
+_log = structlog.get_logger("hello_ticket")
 
 
 class SqlRevocations:
@@ -43,6 +53,7 @@ class SqlRevocations:
             writes.add(_INSERT, [(work.tenant_id, work.ids.new(), kind, subject, now)])
 
         work.on_flush(write)
+        work.announce(Topic.REVOCATIONS)
 
 
 class PolledRevocations:
@@ -54,6 +65,25 @@ class PolledRevocations:
         self._kept = token_lifetime + OVERLAP
         self._since: datetime | None = None
         self._ended: dict[tuple[str, UUID, UUID], float] = {}
+        self._woken = asyncio.Event()
+
+    def listen(self, signals: Signals) -> None:
+        signals.listen(Topic.REVOCATIONS, self._woken.set)
+
+    async def run(self, *, every: float = POLL_SECONDS) -> None:
+        """Until cancelled: looks every `every` seconds, and at once when somebody announces a revocation."""
+        while True:
+            self._woken.clear()
+            try:
+                await self.refresh()
+            except Unavailable:
+                _log.warning("job_waits_for_database", job="revocations")
+            except Exception:  # noqa: BLE001 — logged with its traceback, and tried again
+                _log.exception("job_failed", job="revocations")
+            await asyncio.sleep(PACE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every):
+                    await self._woken.wait()
 
     def is_revoked(self, claims: AccessClaims) -> bool:
         if self._since is None:

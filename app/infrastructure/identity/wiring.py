@@ -15,7 +15,7 @@ from app.application.identity.commands.record_failed_sign_in import RecordFailed
 from app.application.identity.commands.refresh_session import RefreshSession, RefreshSessionHandler
 from app.application.identity.commands.register_account import RegisterAccount, RegisterAccountHandler
 from app.application.identity.commands.rename_account import RenameAccount, RenameAccountHandler
-from app.application.identity.contracts import Revocations
+from app.application.identity.contracts import AccountLookup, Revocations
 from app.application.identity.ports import AccessTokens, AccountDirectory, PasswordHasher, RefreshSecrets
 from app.application.identity.queries.get_me import GetMe
 from app.application.identity.queries.get_profile import GetProfile
@@ -29,6 +29,7 @@ from app.domain.identity.account import EmailTaken
 from app.infrastructure.database.dispatch import Routes
 from app.infrastructure.database.scope import Scope
 from app.infrastructure.identity.audit import SqlAuditTrail
+from app.infrastructure.identity.lookup import SqlAccountLookup
 from app.infrastructure.identity.queries import GetMeHandler, GetProfileHandler
 from app.infrastructure.identity.repository import SqlAccountRepository, SqlSessionRepository
 from app.infrastructure.identity.revocations import SqlRevocations
@@ -51,6 +52,11 @@ class IdentityParts:
 def revocations_of(scope: Scope) -> Revocations:
     """Identity's contract, handed to other contexts by the composition root."""
     return SqlRevocations(scope)
+
+
+def accounts_of(scope: Scope) -> AccountLookup:
+    """Identity's contract, handed to other contexts by the composition root."""
+    return SqlAccountLookup(scope)
 
 
 def bind_identity(routes: Routes, parts: IdentityParts) -> None:

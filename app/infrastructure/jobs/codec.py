@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
 from app.application.sealing import SealBroken, Sealer
 from app.shared.ids import SessionId, TenantId, UserId
-from app.shared.mediator import Command
+from app.shared.mediator import Command, PartOf
 from app.shared.tenant_context import RequestContext
 
 PURPOSE = "job"
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How one kind of command is written; `parts` has the types of values in mappings that are PartOf something."""
+
+    adapter: TypeAdapter[Any]
+    parts: Mapping[str, Mapping[str, TypeAdapter[Any]]]
+
+    @classmethod
+    def of(cls, command: type) -> _Form:
+        hints = get_type_hints(command, include_extras=True)
+        parts = {name: _adapters(part.whole) for name, hint in hints.items() if (part := _part(hint))}
+        return cls(TypeAdapter(command), parts)
+
+    def read(self, body: bytes) -> Command[Any]:
+        """Raises ValidationError; a name that the whole does not have any more is a KeyError."""
+        found: Command[Any] = self.adapter.validate_json(body)
+        typed = {
+            field: {name: adapters[name].validate_python(value) for name, value in getattr(found, field).items()}
+            for field, adapters in self.parts.items()
+        }
+        return replace(found, **typed) if typed else found  # type: ignore[type-var]  # every command is a dataclass
+
+
+def _part(hint: Any) -> PartOf | None:
+    if get_origin(hint) is not Annotated:
+        return None
+    return next((found for found in get_args(hint)[1:] if isinstance(found, PartOf)), None)
+
+
+def _adapters(whole: type) -> dict[str, TypeAdapter[Any]]:
+    return {name: TypeAdapter(hint) for name, hint in get_type_hints(whole).items()}
 
 
 class JsonCommandCodec:
@@ -21,7 +55,7 @@ class JsonCommandCodec:
 
     def __init__(self, sealer: Sealer, commands: Collection[type]) -> None:
         self._sealer = sealer
-        self._adapters: dict[type, TypeAdapter[Any]] = {}
+        self._forms: dict[type, _Form] = {}
         self._commands = {command.__name__: command for command in commands}
         if len(self._commands) != len(commands):
             raise ValueError("two commands have the same name")
@@ -30,20 +64,17 @@ class JsonCommandCodec:
         return type(command).__name__
 
     def encode(self, command: Command[Any]) -> bytes:
-        return self._sealer.seal(self._adapter(type(command)).dump_json(command), purpose=PURPOSE)
+        return self._sealer.seal(self._form(type(command)).adapter.dump_json(command), purpose=PURPOSE)
 
     def decode(self, name: str, sealed: bytes) -> Command[Any]:
         if name not in self._commands:
             raise ValueError(f"this release has no command {name}")
         try:
-            found: Command[Any] = self._adapter(self._commands[name]).validate_json(
-                self._sealer.open(sealed, purpose=PURPOSE)
-            )
-        except ValidationError:
+            return self._form(self._commands[name]).read(self._sealer.open(sealed, purpose=PURPOSE))
+        except (ValidationError, KeyError):
             raise ValueError(f"this release reads {name} in another way") from None
         except SealBroken:
             raise ValueError("the key it was sealed with is gone") from None
-        return found
 
     def caller(self, context: RequestContext) -> Mapping[str, object]:
         return {
@@ -72,8 +103,8 @@ class JsonCommandCodec:
             user_agent=str(caller["user_agent"]),
         )
 
-    def _adapter(self, command: type) -> TypeAdapter[Any]:
+    def _form(self, command: type) -> _Form:
         """Made when first needed: most commands are never queued."""
-        if command not in self._adapters:
-            self._adapters[command] = TypeAdapter(command)
-        return self._adapters[command]
+        if command not in self._forms:
+            self._forms[command] = _Form.of(command)
+        return self._forms[command]

@@ -12,8 +12,8 @@ from app.shared.json_bytes import json_bytes
 
 _INSERT = BulkInsert(
     JobRow,
-    *("tenant_id", "id", "command", "arguments", "permission", "caller", "actor_id", "request_id", "status"),
-    *("version", "created_at"),
+    *("tenant_id", "id", "command", "arguments", "permission", "role", "caller", "actor_id", "request_id"),
+    *("status", "version", "created_at"),
 )
 
 
@@ -26,8 +26,15 @@ class JobMapper:
     async def insert(self, writes: Writes, tenant_id: TenantId, jobs: Sequence[Job]) -> None:
         rows = [
             (
-                *(tenant_id, job.id, job.command, job.arguments, job.permission, json_bytes(job.caller).decode()),
-                *(job.actor_id, job.request_id, job.status, job.version, job.created_at),
+                *(tenant_id, job.id, job.command, job.arguments, job.permission, job.role),
+                *(
+                    json_bytes(job.caller).decode(),
+                    job.actor_id,
+                    job.request_id,
+                    job.status,
+                    job.version,
+                    job.created_at,
+                ),
             )
             for job in jobs
         ]

@@ -16,7 +16,7 @@ class JobRow(SQLModel, table=True):
     __tablename__ = "jobs"
     __table_args__ = (
         CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed')", name="status_known"),
-        Index("ix_jobs_created_at", "created_at"),
+        Index("ix_jobs_finished_at", "finished_at"),
     )
 
     tenant_id: UUID = Field(primary_key=True)
@@ -24,6 +24,7 @@ class JobRow(SQLModel, table=True):
     command: str = Field(sa_column=Column(Text, nullable=False))
     arguments: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     permission: str | None = Field(default=None, sa_column=Column(Text))
+    role: str | None = Field(default=None, sa_column=Column(Text))
     caller: dict[str, object] = Field(sa_column=Column(JSONB, nullable=False))
     actor_id: UUID
     request_id: str = Field(sa_column=Column(Text, nullable=False))

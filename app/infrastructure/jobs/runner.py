@@ -26,12 +26,17 @@ _START = """
     UPDATE jobs SET status = 'running', started_at = coalesce(started_at, now()), version = version + 1
     WHERE tenant_id = $1 AND id = $2
         AND (status IN ('queued', 'running') OR status = 'failed' AND failure ->> 'code' = $3)
-    RETURNING id, command, arguments, permission, caller
+    RETURNING id, command, arguments, permission, role, caller,
+        finished_at IS NULL AND started_at < now() - interval '23 hours' AS forgotten
 """
+"""`forgotten`: begun so long ago that its answer, which is kept for 24 hours, may be gone."""
 _FINISH = """
     UPDATE jobs SET status = $3, result = $4, failure = $5, finished_at = now(), version = version + 1
-    WHERE tenant_id = $1 AND id = $2 AND status = 'running'
+    WHERE tenant_id = $1 AND id = $2 AND (status = 'running' OR status = 'failed' AND $3 = 'succeeded')
 """
+"""Of two that ran it at once, the one that knows the answer of a committed command is right."""
+OWN_KEY = "\x1fjob:"
+"""What its answer is found by. No client's key begins like this: theirs are printable."""
 
 
 class JobRunner:
@@ -53,9 +58,9 @@ class JobRunner:
             answer = await self._answered(job)
         except IdempotencyInFlight as error:
             raise Unavailable("The job is being run by another process.", retry_after=1) from error
+        except Unavailable:
+            raise
         except AppError as error:
-            if error.kind is Kind.UNAVAILABLE:
-                raise
             await self._finish(event, "failed", failure=_told(error))
         except Exception:
             await self._finish(event, "failed", failure={"code": BEGUN, "kind": "", "message": "", "errors": []})
@@ -64,17 +69,25 @@ class JobRunner:
             await self._finish(event, "succeeded", result=answer.body)
 
     async def _answered(self, job: Record) -> Answer:
+        if job["forgotten"]:
+            raise CommandLost(
+                "It is not known whether this took effect before a long outage; look, then send it again."
+            )
         context = self._codec.context_of(_members(job["caller"]))
-        await self._require(context, job["permission"])
+        await self._require(context, job["permission"], job["role"])
         try:
             command = self._codec.decode(job["command"], job["arguments"])
         except ValueError as error:
             raise CommandLost(f"The command can't be run: {error}. Send it again.") from error
-        key = IdempotencyKey(f"job:{job['id']}", b"job", lambda _: True)
+        key = IdempotencyKey(f"{OWN_KEY}{job['id']}", b"job", lambda _: True)
         return await self._sender.answer(command, Reply(_rendered, key), context)
 
-    async def _require(self, context: RequestContext, permission: str | None) -> None:
-        """What was allowed when the command was taken may have been taken away since. Raises Forbidden."""
+    async def _require(self, context: RequestContext, permission: str | None, then: str | None) -> None:
+        """What was allowed when the command was taken may have been taken away since. Raises Forbidden.
+
+        Some commands carry what follows from the caller's role, such as whose orders they may touch: with another role
+        `then` they would have been other commands.
+        """
         if permission is None or context.tenant_id is None:
             return
         role = await self._tenants.role_of(context.actor_id, context.tenant_id)
@@ -82,6 +95,8 @@ class JobRunner:
             return
         if permission not in PERMISSIONS[role]:
             raise Forbidden("Your role does not allow this any more; ask an owner or admin of the tenant.")
+        if role != then:
+            raise Forbidden("Your role has changed since you sent this; send it again.")
 
     async def _is_superuser(self, user_id: UUID) -> bool:
         async with self._database.transaction(None, role="worker", read_only=True) as connection:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import orjson
 
-from app.application.messaging.ports import DeadLetterNotFound
+from app.application.messaging.ports import DeadLetterNotFound, DeadLetterReplayed
 from app.application.messaging.queries.get_dead_letter import GetDeadLetter
 from app.application.messaging.queries.list_dead_letters import ListDeadLetters
 from app.application.messaging.views import DeadLetterDetails, DeadLetterView
@@ -27,8 +27,10 @@ _LIST = f"""
 """  # noqa: S608 — names of our own
 _GET = f"SELECT {_COLUMNS}, body FROM dead_letters WHERE tenant_id = $1 AND id = $2"  # noqa: S608 — names of our own
 _REPLAYED = f"""
-    UPDATE dead_letters SET replayed_at = $3 WHERE tenant_id = $1 AND id = $2 RETURNING {_COLUMNS}
+    UPDATE dead_letters SET replayed_at = $3 WHERE tenant_id = $1 AND id = $2 AND replayed_at IS NULL
+    RETURNING {_COLUMNS}
 """  # noqa: S608 — names of our own
+_KNOWN = "SELECT true FROM dead_letters WHERE tenant_id = $1 AND id = $2"
 _AGAIN = """
     INSERT INTO outbox (tenant_id, id, stream_id, version, type, request_id, occurred_at, subscriber, message_id)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -46,7 +48,9 @@ class SqlDeadLetterBox:
         work = self._scope.work
         row = await work.connection.fetchrow(_REPLAYED, work.tenant_id, letter_id, now)
         if row is None:
-            raise not_found()
+            if await work.connection.fetchval(_KNOWN, work.tenant_id, letter_id) is None:
+                raise not_found()
+            raise DeadLetterReplayed("This message was replayed already; should it fail again, replay it then.")
         await work.connection.execute(
             _AGAIN,
             *(work.tenant_id, work.ids.new(), row["stream_id"], row["version"], row["type"], row["request_id"], now),

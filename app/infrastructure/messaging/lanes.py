@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Hashable, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -23,7 +23,10 @@ class Outgoing(Protocol[T]):
     name: str
 
     async def claim(self, most: int, full: Collection[Hashable]) -> Sequence[T]:
-        """At most `most` due rows, none of the lanes in `full`; a claim that is not settled runs out by itself."""
+        """At most `most` due rows, none of the lanes in `full`; a claim that is not settled runs out by itself.
+
+        Few of each lane, please: what is more than the lane has room for waits here while its claim runs.
+        """
         ...
 
     def lane(self, item: T, /) -> Hashable:
@@ -46,6 +49,7 @@ class LaneRunner(Generic[T]):
         self._woken = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_lane: Counter[Hashable] = Counter()
+        self._waiting: dict[Hashable, deque[T]] = {}
 
     def wake(self) -> None:
         """There may be something due; looked for every `every` seconds anyway."""
@@ -84,6 +88,12 @@ class LaneRunner(Generic[T]):
 
     def _start(self, item: T) -> None:
         lane = self._outgoing.lane(item)
+        if self._in_lane[lane] >= self._per_lane:
+            self._waiting.setdefault(lane, deque()).append(item)
+        else:
+            self._send_in(lane, item)
+
+    def _send_in(self, lane: Hashable, item: T) -> None:
         self._in_lane[lane] += 1
         task = asyncio.create_task(self._send(item))
         self._tasks.add(task)
@@ -100,6 +110,11 @@ class LaneRunner(Generic[T]):
     def _ended(self, task: asyncio.Task[None], lane: Hashable) -> None:
         self._tasks.discard(task)
         self._in_lane[lane] -= 1
+        self._woken.set()
+        waiting = self._waiting.get(lane)
+        if waiting and not task.cancelled():
+            self._send_in(lane, waiting.popleft())
+            return
+        self._waiting.pop(lane, None)
         if self._in_lane[lane] <= 0:
             del self._in_lane[lane]
-        self._woken.set()

@@ -40,6 +40,7 @@ _TAKE = """
     WHERE l.name = free.name RETURNING l.name, free.holder IS NOT NULL AS orphaned
 """
 _LEAVE = "UPDATE leases SET holder = NULL, expires_at = now() WHERE holder = $1 AND name = ANY($2)"
+_LEAVE_ALL = "UPDATE leases SET holder = NULL, expires_at = now() WHERE holder = $1"
 _GO = "DELETE FROM workers WHERE id = $1"
 _FORGET = "DELETE FROM workers WHERE seen_at < now() - interval '1 hour'"
 
@@ -68,7 +69,7 @@ class Leases:
 
     def want(self, names: Sequence[str], wake: Callable[[], None]) -> None:
         """Call before `run`. `wake` is called when leases were gained."""
-        self._names.extend(names)
+        self._names += [name for name in names if name not in self._names]
         self._wakes.append(wake)
 
     def held(self, group: str) -> list[str]:
@@ -117,8 +118,7 @@ class Leases:
             gained = await self._shared_out(connection, renewed, alive)
         ends = asked + TTL - EVERY
         self._held = dict.fromkeys([name for name in (*renewed, *gained) if name in self._names], ends)
-        for name in await self._surplus(alive):
-            self._held.pop(name, None)
+        await self._give_back(self._surplus(alive))
         if gained:
             for wake in self._wakes:
                 wake()
@@ -141,17 +141,23 @@ class Leases:
         """Whether the table had all of them; now it does."""
         return (await connection.execute(_KNOWN, names)).endswith(" 0")
 
-    async def _surplus(self, alive: int) -> list[str]:
-        """What was given back: idle names beyond the fair share, when somebody else is there to take them."""
+    def _surplus(self, alive: int) -> list[str]:
+        """Idle names beyond the fair share, when somebody else is there to take them."""
         idle: list[str] = []
         for group, names in self._groups().items():
             mine = [name for name in self._held if group_of(name) == group]
             over = len(mine) - ceil(len(names) / alive)
             idle += [name for name in mine if not self._busy[name]][: max(0, over)]
-        if idle:
-            async with self._database.transaction(None, role="worker") as connection:
-                await connection.execute(_LEAVE, self._holder, idle)
         return idle
+
+    async def _give_back(self, names: Sequence[str]) -> None:
+        """Not ours from now on, before anybody else can have them: nobody begins to work on one meanwhile."""
+        if not names:
+            return
+        for name in names:
+            del self._held[name]
+        async with self._database.transaction(None, role="worker") as connection:
+            await connection.execute(_LEAVE, self._holder, names)
 
     def _groups(self) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {}
@@ -160,10 +166,10 @@ class Leases:
         return groups
 
     async def _release(self) -> None:
-        names, self._held = list(self._held), {}
+        self._held = {}
         try:
             async with self._database.transaction(None, role="worker") as connection:
-                await connection.execute(_LEAVE, self._holder, names)
+                await connection.execute(_LEAVE_ALL, self._holder)
                 await connection.execute(_GO, self._holder)
                 await connection.execute(_FORGET)
         except Unavailable:

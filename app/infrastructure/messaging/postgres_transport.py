@@ -135,6 +135,9 @@ class _Reader:
         except Unavailable:
             _log.warning("subscriber_waits", subscriber=self._subscriber, reason="the database does not answer")
             return []
+        except Exception:  # noqa: BLE001 — logged with its traceback, and tried again
+            _log.exception("subscriber_failed", subscriber=self._subscriber)
+            return []
         return [by_number[row["partition"]] for row in rows]
 
     def _start(self, name: str) -> None:

@@ -13,10 +13,10 @@ AT_ONCE = 5_000
 _KINDS = {
     "outbox": ("outbox", "tenant_id, id", "published_at"),
     "inbox": ("inbox", "tenant_id, subscriber, message_id", "handled_at"),
-    "jobs": ("jobs", "tenant_id, id", "created_at"),
+    "jobs": ("jobs", "tenant_id, id", "finished_at"),
     "dead_letters": ("dead_letters", "tenant_id, id", "died_at"),
 }
-"""Table, key and the instant that counts."""
+"""Table, key and the instant that counts; a job that has not ended stays, however old it is."""
 
 
 def kept_days(settings: Settings) -> Mapping[str, int]:

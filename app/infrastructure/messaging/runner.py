@@ -18,7 +18,7 @@ from app.infrastructure.database.scope import Scope, UnitOfWork
 from app.infrastructure.database.writer import Writes
 from app.infrastructure.messaging.dead_letters import DeadLetters
 from app.infrastructure.messaging.transport import Message, Take
-from app.shared.errors import AppError, Kind
+from app.shared.errors import AppError, Unavailable
 from app.shared.ids import TenantId
 from app.shared.mediator import Mediator, Sender
 from app.shared.tenant_context import RequestContext, system_context
@@ -144,7 +144,7 @@ class Runner:
 
     async def _failed(self, name: str, message: Message, error: Exception, attempt: int) -> None:
         event = message.event
-        told = {"subscriber": name, "event": event.type, "message_id": str(event.id), "request_id": event.request_id}
+        told = {"subscriber": name, "type": event.type, "message_id": str(event.id), "request_id": event.request_id}
         if attempt < TRIES:
             _log.warning("reaction_failed", attempt=attempt, error=type(error).__name__, **told)
             await asyncio.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
@@ -155,7 +155,7 @@ class Runner:
 
 def _passes(error: Exception) -> bool:
     """Nothing is wrong with the message: what is needed to deal with it is away."""
-    return isinstance(error, AppError) and error.kind is Kind.UNAVAILABLE
+    return isinstance(error, Unavailable)
 
 
 def _reason(error: Exception) -> str:

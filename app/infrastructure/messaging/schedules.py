@@ -43,6 +43,9 @@ _FINISH = """
     WHERE name = $1 AND holder = $2 AND next_run_at = $3 RETURNING name
 """
 """A tick is ended by whoever holds it, and once: a second one that thinks so too finds no row."""
+_LET_GO = """
+    UPDATE schedules SET leased_until = NULL, holder = NULL WHERE name = $1 AND holder = $2 AND next_run_at = $3
+"""
 _START = "UPDATE schedules SET next_run_at = now() WHERE name = $1 AND next_run_at > now() RETURNING name"
 _LIST = "SELECT *, leased_until > now() AS running FROM schedules ORDER BY name"
 
@@ -73,7 +76,7 @@ class Scheduler:
         self._known = False
 
     async def run(self) -> None:
-        """Until cancelled; a run that is cancelled with it is begun again elsewhere when its lease ends."""
+        """Until cancelled; a run that is cancelled with it is let go, and begun again elsewhere."""
         tasks: set[asyncio.Task[None]] = set()
         try:
             while True:
@@ -81,6 +84,9 @@ class Scheduler:
                     claimed = await self.claim()
                 except Unavailable:
                     _log.warning("schedules_wait_for_database")
+                    claimed = None
+                except Exception:  # noqa: BLE001 — logged with its traceback, and tried again
+                    _log.exception("schedules_failed")
                     claimed = None
                 if claimed is None:
                     await asyncio.sleep(EVERY)
@@ -106,6 +112,9 @@ class Scheduler:
         result, error = None, None
         try:
             result = str(await self._schedules[name].run(tick))
+        except asyncio.CancelledError:
+            await asyncio.shield(self._let_go(name, tick))
+            raise
         except Unavailable:
             _log.warning("schedule_waits_for_database", schedule=name)
             return  # its lease ends; whoever finds the database back begins this tick again
@@ -115,6 +124,14 @@ class Scheduler:
         finally:
             renewal.cancel()
         await self._finish(name, tick, result, error)
+
+    async def _let_go(self, name: str, tick: datetime) -> None:
+        """This process ends: the next one need not wait for the lease to."""
+        try:
+            async with self._database.transaction(None, role="worker") as connection:
+                await connection.execute(_LET_GO, name, self._holder, tick)
+        except Unavailable:
+            _log.warning("schedule_waits_for_database", schedule=name)
 
     async def _finish(self, name: str, tick: datetime, result: str | None, error: str | None) -> None:
         noted = [text[:LONGEST_NOTE] if text else None for text in (result, error)]

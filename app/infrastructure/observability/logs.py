@@ -17,6 +17,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from app.infrastructure.observability.redaction import redact
 from app.infrastructure.observability.request_log import RequestLog
+from app.infrastructure.observability.traces import current_trace_id
 from app.shared.settings import Settings
 from app.shared.tenant_context import request_context
 
@@ -31,6 +32,7 @@ def configure_logs(settings: Settings, stream: BinaryIO | None = None) -> Reques
         structlog.stdlib.add_logger_name,
         _add_time,
         _add_request,
+        *((_add_trace,) if settings.tracing else ()),
     ]
     structlog.configure(
         processors=[
@@ -44,7 +46,7 @@ def configure_logs(settings: Settings, stream: BinaryIO | None = None) -> Reques
         cache_logger_on_first_use=False,
     )
     _take_over_logging(_handler(target, shared, people=people), level)
-    return RequestLog(target, lines_for_people=people, quiet=level > logging.INFO)
+    return RequestLog(target, lines_for_people=people, quiet=level > logging.INFO, traced=settings.tracing)
 
 
 def _handler(target: BinaryIO, shared: list[structlog.typing.Processor], *, people: bool) -> logging.Handler:
@@ -111,6 +113,12 @@ def _add_request(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
         event.setdefault("request_id", context.request_id)
     if context.tenant_id:
         event.setdefault("tenant_id", str(context.tenant_id))
+    return event
+
+
+def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if trace_id := current_trace_id():
+        event.setdefault("trace_id", trace_id)
     return event
 
 

@@ -17,8 +17,10 @@ _HARMLESS = frozenset({"code", "error_code", "status_code", "token_type", "idemp
 _TEXTS = (
     (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), HIDDEN),
-    (re.compile(r"\bht_[\w-]{8,}"), HIDDEN),
-    (re.compile(r"(://[^\s:/@]*:)[^\s@]+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"\b(ht_|whsec_)[\w+/=-]{8,}"), HIDDEN),
+    (re.compile(r"\bSG\.[\w-]{8,}\.[\w-]{8,}"), HIDDEN),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
+    (re.compile(r"(://[^\s:/@]*:)[^\s'\"]+@"), rf"\1{HIDDEN}@"),
     (
         re.compile(r"(?i)\b(\w*(?:password|secret|token|otp)\w*['\"]?\s*[=:]\s*)('[^']*'|\"[^\"]*\"|[^\s,;)}]+)"),
         rf"\1{HIDDEN}",
@@ -28,7 +30,7 @@ _TEXTS = (
 
 
 def scrub(text: str) -> str:
-    """Bearer tokens, JWTs, API keys, passwords in URLs, `password=…`, and the values PostgreSQL repeats."""
+    """Bearer tokens, JWTs, our own and others' keys, passwords in URLs, `password=…`, the values PostgreSQL repeats."""
     for pattern, replacement in _TEXTS:
         text = pattern.sub(replacement, text)
     return text

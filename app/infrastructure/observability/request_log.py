@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import structlog
 
+from app.infrastructure.observability.traces import current_trace_id
 from app.shared.ids import TenantId
 
 FLUSH_SECONDS = 0.1
@@ -23,10 +24,11 @@ class RequestLog:
     A stream that can't be written costs lines, never requests; a later line says how many.
     """
 
-    def __init__(self, stream: BinaryIO, *, lines_for_people: bool, quiet: bool = False) -> None:
+    def __init__(self, stream: BinaryIO, *, lines_for_people: bool, quiet: bool = False, traced: bool = False) -> None:
+        """`traced`: lines for machines name their trace."""
         self._stream = stream
         self._quiet = quiet
-        self._make = _line_for_people if lines_for_people else _json_line
+        self._make = _line_for_people if lines_for_people else _traced_line if traced else _json_line
         self._logger = structlog.get_logger("app.edge")
         self._waiting: list[bytes] = []
         self._due = 0.0
@@ -92,6 +94,14 @@ def _json_line(
         f'{{"timestamp":"{stamp}","level":"info","event":"request","method":{_quoted(method)},"route":{_quoted(route)},'
         f'"status":{status},"duration_ms":{milliseconds:.2f},"request_id":"{request_id}"{whose}}}\n'
     ).encode()
+
+
+def _traced_line(
+    stamp: str, method: str, route: str, status: int, milliseconds: float, request_id: str, tenant: TenantId | None
+) -> bytes:
+    line = _json_line(stamp, method, route, status, milliseconds, request_id, tenant)
+    trace_id = current_trace_id()
+    return line[:-2] + f',"trace_id":"{trace_id}"}}\n'.encode() if trace_id else line
 
 
 @lru_cache(maxsize=512)

@@ -25,6 +25,7 @@ _SELECT = """
     ) AS lines
     FROM orders o WHERE o.tenant_id = $1
 """
+ONE = _SELECT + " AND o.id = $2"
 _OWN = " AND ($2::uuid IS NULL OR o.buyer_id = $2)"
 _HISTORY = """
     SELECT e.version, e.type, e.occurred_at, e.data, e.metadata FROM events e
@@ -43,7 +44,7 @@ class GetOrderHandler:
         row = await self.reader.row(sql, self.reader.tenant_id, query.own_of, query.order_id)
         if row is None:
             raise OrderNotFound("There is no such order.")
-        return _view(row)
+        return order_view(row)
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class ListOrdersHandler:
             sql + walk(query.page, "o.id", 5),
             *(self.reader.tenant_id, query.own_of, query.status, email, query.page.after, query.page.limit + 1),
         )
-        return page_of(rows, query.page, _view)
+        return page_of(rows, query.page, order_view)
 
 
 def _filters(query: ListOrders) -> str:
@@ -79,7 +80,7 @@ class GetOrderHistoryHandler:
         return tuple(_event(row) for row in rows)
 
 
-def _view(row: Record) -> OrderView:
+def order_view(row: Record) -> OrderView:
     lines: Sequence[Record] = orjson.loads(row["lines"])
     return view_of(order_of(row, lines))
 

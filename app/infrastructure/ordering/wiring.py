@@ -11,12 +11,14 @@ from app.application.ordering.commands.cancel_order import CancelOrder, CancelOr
 from app.application.ordering.commands.confirm_order import ConfirmOrder, ConfirmOrderHandler
 from app.application.ordering.commands.expire_order import ExpireOrder, ExpireOrderHandler
 from app.application.ordering.commands.place_order import PlaceOrder, PlaceOrderHandler
+from app.application.ordering.contracts import OrderLookup
 from app.application.ordering.queries.get_order import GetOrder
 from app.application.ordering.queries.get_order_history import GetOrderHistory
 from app.application.ordering.queries.list_orders import ListOrders
 from app.application.ports import Clock, IdSource
 from app.infrastructure.database.dispatch import Routes
-from app.infrastructure.database.scope import UnitOfWork
+from app.infrastructure.database.scope import Scope, UnitOfWork
+from app.infrastructure.ordering.lookup import SqlOrderLookup
 from app.infrastructure.ordering.queries import GetOrderHandler, GetOrderHistoryHandler, ListOrdersHandler
 from app.infrastructure.ordering.repository import SqlOrderRepository, lock_orders
 from app.shared.mediator import Message
@@ -50,3 +52,8 @@ def bind_ordering(routes: Routes, *, shelf_of: ShelfOf, clock: Clock, ids: IdSou
     routes.query(GetOrder, GetOrderHandler)
     routes.query(ListOrders, ListOrdersHandler)
     routes.query(GetOrderHistory, GetOrderHistoryHandler)
+
+
+def orders_of(scope: Scope) -> OrderLookup:
+    """Ordering's contract, handed to other contexts by the composition root."""
+    return SqlOrderLookup(scope)

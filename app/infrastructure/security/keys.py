@@ -46,6 +46,7 @@ class SigningKey:
     access: bytes = field(repr=False)
     cursor: bytes = field(repr=False)
     fingerprint: bytes = field(repr=False)
+    link: bytes = field(repr=False)
     refresh: bytes = field(repr=False)
 
     @classmethod
@@ -57,6 +58,7 @@ class SigningKey:
             access=_derived(material, "access token"),
             cursor=_derived(material, "cursor"),
             fingerprint=_derived(material, "fingerprint"),
+            link=_derived(material, "file link"),
             refresh=_derived(material, "refresh successor"),
         )
 

@@ -36,6 +36,11 @@ def settings_faults(settings: Settings) -> tuple[str, ...]:
             _weak_password(settings),
             "FIRST_SUPERUSER_PASSWORD: this one is public, short or made of the address; choose another.",
         ),
+        (settings.webhook_allow_private, "WEBHOOK_ALLOW_PRIVATE: switch it off; tenants could reach your network."),
+        (
+            settings.smtp_host is not None and settings.smtp_security == "none",
+            "SMTP_SECURITY: use starttls or tls; mail and its password would go in the clear.",
+        ),
         (_guest_broker(settings), "RABBITMQ_URL: the guest account is public; make one of your own."),
     )
     return (*signing_key_faults(settings), *(line for wrong, line in checks if wrong))

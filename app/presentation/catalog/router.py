@@ -23,6 +23,7 @@ from app.domain.catalog.product import (
 from app.presentation.catalog.schemas import PRODUCT, PRODUCT_IN, ProductIn, ProductPatch
 from app.presentation.dependencies import Allow, Caller, PagingOf, binding_of, shopper_at_home
 from app.presentation.operations import describe
+from app.presentation.page_keys import product_page_key
 from app.presentation.parts import parts_of
 from app.presentation.replies import (
     Listing,
@@ -38,7 +39,7 @@ from app.presentation.replies import (
 )
 from app.presentation.strict_route import StrictRoute, early
 from app.shared.errors import StaleVersion
-from app.shared.ids import ProductId, TenantId
+from app.shared.ids import ProductId
 
 router = APIRouter(prefix="/api/v1/products", tags=["products"], route_class=StrictRoute)
 
@@ -84,16 +85,12 @@ async def list_products(
     return page_response(request, page.body, page.etag)
 
 
-def _page_key(tenant_id: TenantId, product_id: UUID | str) -> str:
-    return f"{tenant_id}|product|{product_id}"
-
-
 def _page_in_memory(request: Request) -> Response | None:
     """On an on-sale's hottest page a request needs its token checked and these bytes, nothing else."""
     tenant_id = shopper_at_home(request)
     if tenant_id is None:
         return None
-    page = parts_of(request).pages.peek(_page_key(tenant_id, request.path_params["product_id"]))
+    page = parts_of(request).pages.peek(product_page_key(tenant_id, request.path_params["product_id"]))
     return None if page is None else page_response(request, page.body, page.etag)
 
 
@@ -120,7 +117,7 @@ async def get_product(request: Request, product_id: UUID, caller: Shopper) -> Re
     async def make() -> bytes:
         return json_bytes(await parts.mediator.send(GetProduct(product_id=ProductId(product_id), active_only=True)))
 
-    page = await parts.pages.load(_page_key(caller.tenant_id, product_id), make)
+    page = await parts.pages.load(product_page_key(caller.tenant_id, product_id), make)
     return page_response(request, page.body, page.etag)
 
 
@@ -166,7 +163,7 @@ async def change_product(request: Request, product_id: UUID, body: ProductPatch,
         product_id=ProductId(product_id), changes=body.changes(), expected_version=expected_version(request)
     )
     response = await run(request, command, view_answer)
-    await parts_of(request).pages.invalidate(_page_key(caller.tenant_id, product_id))
+    await parts_of(request).pages.invalidate(product_page_key(caller.tenant_id, product_id))
     return response
 
 
@@ -184,5 +181,5 @@ async def change_product(request: Request, product_id: UUID, body: ProductPatch,
 async def delete_product(request: Request, product_id: UUID, caller: Writer) -> Response:
     command = DeleteProduct(product_id=ProductId(product_id), expected_version=expected_version(request))
     response = await run(request, command, empty_answer)
-    await parts_of(request).pages.invalidate(_page_key(caller.tenant_id, product_id))
+    await parts_of(request).pages.invalidate(product_page_key(caller.tenant_id, product_id))
     return response

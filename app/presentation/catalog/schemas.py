@@ -79,6 +79,7 @@ PRODUCT = {
     "max_per_order": 6,
     "sale_starts_at": None,
     "sale_ends_at": None,
+    "image_url": "/api/v1/products/01936f5e-7c1a-7b52-9d0e-3f6a1b2c4d5e/image",
     "version": 1,
     "created_at": "2026-11-21T10:00:00Z",
     "updated_at": "2026-11-21T10:00:00Z",

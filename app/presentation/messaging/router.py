@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.application.messaging.commands.discard_dead_letter import DiscardDeadLetter
 from app.application.messaging.commands.replay_dead_letter import ReplayDeadLetter
-from app.application.messaging.ports import DeadLetterNotFound
+from app.application.messaging.ports import DeadLetterNotFound, DeadLetterReplayed
 from app.application.messaging.queries.get_dead_letter import GetDeadLetter
 from app.application.messaging.queries.list_dead_letters import ListDeadLetters
 from app.application.messaging.views import DeadLetterDetails, DeadLetterView
@@ -82,6 +82,7 @@ async def get_dead_letter(request: Request, letter_id: UUID, caller: Reader) -> 
         permission="dead_letters:write",
         view=DeadLetterView,
         not_found=DeadLetterNotFound,
+        errors=(DeadLetterReplayed,),
         etag=True,
         response_example=DEAD_LETTER | {"replayed_at": "2026-11-21T10:05:00Z"},
     ),

@@ -18,6 +18,7 @@ from app.presentation.middleware.guards import check_headers, check_url, guard_b
 from app.presentation.middleware.identity import identify
 from app.presentation.middleware.security_headers import Header, security_headers
 from app.presentation.problems import crash_response, error_response
+from app.presentation.uploads import FileLimits
 from app.shared.errors import AppError
 from app.shared.ids import TenantId
 from app.shared.settings import Settings
@@ -44,7 +45,16 @@ class EdgeLog(Protocol):
         """A defect, with its traceback."""
 
 
-def add_edge(app: FastAPI, settings: Settings, log: EdgeLog) -> None:
+class EdgeMeter(Protocol):
+    """What the edge counts with; as quick and harmless as its log."""
+
+    def begin(self) -> None: ...
+
+    def end(self, method: str, route: str, status: int, milliseconds: float) -> None:
+        """Once for each `begin`; `route` is as the log has it."""
+
+
+def add_edge(app: FastAPI, settings: Settings, log: EdgeLog, meter: EdgeMeter) -> None:
     """Call once, after any other `add_middleware`: the last one added is the outermost.
 
     Routes find `request_id`, `traceparent`, `client_ip` and `user_agent` (all str) in `request.state`, and `headers`,
@@ -52,19 +62,23 @@ def add_edge(app: FastAPI, settings: Settings, log: EdgeLog) -> None:
     it.
     """
     app.router.redirect_slashes = False  # the redirect would be built from the Host header
-    app.add_middleware(Edge, settings=settings, log=log)
+    limits = FileLimits(app.routes, files=settings.max_upload_bytes, others=settings.max_body_bytes)
+    app.add_middleware(Edge, settings=settings, log=log, meter=meter, limits=limits)
 
 
 class Edge:
     """See the module. Everything but HTTP is passed through."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, log: EdgeLog) -> None:
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, log: EdgeLog, meter: EdgeMeter, limits: FileLimits
+    ) -> None:
         self._app = app
         self._cors = Cors(self._inside, settings.origins)
         self._defaults = security_headers(settings)
         self._names = frozenset(name for name, _ in self._defaults)
-        self._limit = settings.max_body_bytes
+        self._limits = limits
         self._access, self._crash = log.access, log.crash
+        self._begin, self._end = meter.begin, meter.end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,13 +94,16 @@ class Edge:
         scope[_EXCHANGE] = exchange
         _remember(scope, exchange)
         request_context.set(NO_CONTEXT)  # servers start a pipelined request inside the one before
+        self._begin()
         try:
             await (self._cors if b"origin" in headers else self._inside)(scope, receive, exchange.send)
         finally:
             del scope[_EXCHANGE]  # it holds `send`, which holds the scope: left alone, each request would be a cycle
             spent = (perf_counter() - started) * 1_000
             tenant = request_context.get().tenant_id
-            self._access(method, route_of(scope), exchange.status or CLIENT_LEFT, spent, exchange.request_id, tenant)
+            route, status = route_of(scope), exchange.status or CLIENT_LEFT
+            self._end(method, route, status, spent)
+            self._access(method, route, status, spent, exchange.request_id, tenant)
 
     async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guards, then the application; whatever they raise becomes an answer here, inside CORS."""
@@ -94,7 +111,7 @@ class Edge:
         try:
             check_url(scope)
             check_headers(scope, exchange.headers)
-            await self._app(scope, guard_body(exchange.headers, receive, self._limit), send)
+            await self._app(scope, guard_body(exchange.headers, receive, self._limits.of(scope)), send)
         except AppError as error:
             await error_response(scope, error)(scope, receive, send)
         except ClientDisconnect:
@@ -147,6 +164,12 @@ def route_of(scope: Scope) -> str:
     context = scope.get("fastapi", {}).get("effective_route_context")
     template = getattr(context or scope.get("route"), "path", None)
     return template if isinstance(template, str) else scope["path"][:_PATH_LIMIT]
+
+
+def templates(app: FastAPI) -> frozenset[str]:
+    """Every template that `route_of` may answer."""
+    paths = (getattr(route, "path", None) for route in app.routes)
+    return frozenset(path for path in paths if path)
 
 
 def _remember(scope: Scope, exchange: _Exchange) -> None:

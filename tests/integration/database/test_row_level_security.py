@@ -16,13 +16,14 @@ from app.infrastructure.database.connection import Connection
 from app.infrastructure.database.pool import Database
 from app.shared.settings import Settings
 from tests.integration.database.schema_rules import tenant_tables
+from tests.support import messages
 from tests.support.system import Organizer, System, running
 
 DENIED = asyncpg.InsufficientPrivilegeError
-UNREADABLE = {"outbox", "token_revocations"}
+UNREADABLE = {"message_quotas", "outbox", "token_revocations"}
 """The application writes these and may not read them, not even its own tenant's."""
-CHANGEABLE = {"memberships", "sessions", "stock_pools", "products", "orders"}
-ERASABLE = {"memberships", "stock_pools", "products"}
+CHANGEABLE = {"branding", "outgoing_messages", "memberships", "sessions", "stock_pools", "products", "orders"}
+ERASABLE = {"suppressions", "memberships", "stock_pools", "products"}
 
 
 @dataclass
@@ -45,6 +46,9 @@ async def fill(system: System, organizer: Organizer) -> None:
     buyer = await system.person(organizer.tenant_id, Role.CUSTOMER)
     product = await system.product(organizer, capacity=5)
     key: dict[str, Any] = {"Idempotency-Key": "one"}
+    await messages.suppression(system, organizer)
+    look = await system.client.patch("/api/v1/settings/branding", json={"footer": "A"}, headers=organizer.owner.headers)
+    assert look.status_code == 200
     placed = await system.place(buyer, product.id, **key)
     assert placed.status_code == 201
     left = await system.client.post("/api/v1/auth/logout", headers=buyer.headers)

@@ -72,6 +72,8 @@ async def test_neither_role_owns_anything_anywhere(owner: asyncpg.Connection, ad
         assert await owner.fetchval(owned.format(table, column), f"hello_{role}") == 0
 
 
+OVER_AND_OLD = "((status <> 'queued'::text) AND (created_at < (now() - '24:00:00'::interval)))"
+_OLD_DELIVERIES = "((status <> 'pending'::text) AND (created_at < (now() - '24:00:00'::interval)))"
 WORKER_POLICIES = {
     ("tenants", "worker_sign_in", "r", "true"),
     ("memberships", "worker_sign_in", "r", "true"),
@@ -81,7 +83,19 @@ WORKER_POLICIES = {
     ("orders", "worker_expiry", "r", "(status = 'pending'::text)"),
     ("idempotency_keys", "worker_clean_up", "d", "(created_at < (now() - '24:00:00'::interval))"),
     ("idempotency_keys", "worker_clean_up_finds", "r", "true"),
+    ("outgoing_messages", "worker_sends", "r", "(status = 'queued'::text)"),
+    ("outgoing_messages", "worker_claims", "w", "(status = 'queued'::text)"),
+    ("outgoing_messages", "worker_clean_up_finds", "r", OVER_AND_OLD),
+    ("outgoing_messages", "worker_clean_up", "d", OVER_AND_OLD),
+    ("message_quotas", "worker_limits", "r", "true"),
+    ("message_quotas", "worker_counts", "w", "true"),
     ("token_revocations", "worker_clean_up", "d", "(revoked_at < (now() - '24:00:00'::interval))"),
+    ("webhook_endpoints", "worker_lanes", "r", "(status = 'active'::text)"),
+    ("webhook_endpoints", "worker_probes", "w", "(status = 'active'::text)"),
+    ("webhook_deliveries", "worker_claims", "r", "(status = 'pending'::text)"),
+    ("webhook_deliveries", "worker_leases", "w", "(status = 'pending'::text)"),
+    ("webhook_deliveries", "worker_clean_up", "d", _OLD_DELIVERIES),
+    ("webhook_deliveries", "worker_clean_up_finds", "r", _OLD_DELIVERIES),
     ("outbox", "worker_relays", "r", "true"),
     ("outbox", "worker_marks", "w", "true"),
     ("outbox", "worker_clean_up", "d", "(published_at < (now() - '24:00:00'::interval))"),
@@ -92,7 +106,7 @@ WORKER_POLICIES = {
     ("dead_letters", "worker_lists", "r", "true"),
     ("dead_letters", "worker_clean_up", "d", "(died_at < (now() - '24:00:00'::interval))"),
     ("jobs", "worker_counts", "r", "true"),
-    ("jobs", "worker_clean_up", "d", "(created_at < (now() - '24:00:00'::interval))"),
+    ("jobs", "worker_clean_up", "d", "(finished_at < (now() - '24:00:00'::interval))"),
     ("leases", "worker_runs", "*", "true"),
     ("workers", "worker_runs", "*", "true"),
     ("schedules", "worker_runs", "*", "true"),

@@ -61,6 +61,27 @@ async def test_a_clean_up_takes_what_is_older_than_a_day(
     assert tuple(await owner.fetchrow(kept, organizer.tenant_id)) == (0, 0)
 
 
+async def test_a_clean_up_takes_a_few_rows_at_a_time_until_none_is_left(
+    system: System, organizer: Organizer, owner: asyncpg.Connection
+) -> None:
+    await clean_up(system.application.database)
+    await owner.execute(
+        """
+        INSERT INTO token_revocations (tenant_id, id, kind, subject_id, revoked_at)
+        SELECT $1, gen_random_uuid(), 'session', gen_random_uuid(), now() - make_interval(hours => 30, secs => n / 2)
+        FROM generate_series(1, 25) n
+        """,
+        organizer.tenant_id,
+    )
+    before = await owner.fetchval("SELECT pg_current_xact_id()::text::bigint")
+
+    assert await clean_up(system.application.database, at_once=10) == 25
+
+    assert await owner.fetchval("SELECT pg_current_xact_id()::text::bigint") - before >= 1 + 3, "one transaction each"
+    kept = "SELECT count(*) FROM token_revocations WHERE tenant_id = $1 AND kind = 'session'"
+    assert await owner.fetchval(kept, organizer.tenant_id) == 0
+
+
 async def test_even_asked_to_the_worker_can_not_clear_away_what_is_young(
     system: System, organizer: Organizer, owner: asyncpg.Connection
 ) -> None:

@@ -5,12 +5,14 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
 import pytest
 import structlog
 
+from app.infrastructure.observability import traces
 from app.infrastructure.observability.logs import configure_logs
 from app.shared.ids import TenantId
 from app.shared.settings import Settings
@@ -115,6 +117,72 @@ def test_a_crash_has_a_traceback_without_local_values_or_secrets(environment: st
     assert "ValueError" in text
     assert "r1" in text
     assert SECRET not in text
+
+
+SECRETS = {
+    "password": f"password={SECRET!r}",
+    "token": f"Authorization: Bearer {SECRET}",
+    "signing secret": f"whsec_{SECRET}",
+    "API key": f"ht_live_{SECRET}",
+    "database": f"postgresql://app:{SECRET}@db:5432/hello",
+    "broker": f"amqp://hello:{SECRET}@rabbitmq/",
+    "gateway": f"SG.{SECRET}.{SECRET}",
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_no_secret_comes_out_of_a_chain_of_errors(environment: str, name: str) -> None:
+    """As text, in the cause, in a note, in a group: wherever libraries put what they were given."""
+    stream = configure(environment=environment)
+    error = ValueError(SECRETS[name])
+    error.add_note(f"while using {SECRETS[name]}")
+
+    def fail() -> None:
+        raise ExceptionGroup(f"several of {SECRETS[name]}", [error]) from OSError(f"refused: {SECRETS[name]}")
+
+    try:
+        fail()
+    except ExceptionGroup:
+        structlog.get_logger().exception("failed", detail=SECRETS[name])
+        logging.getLogger("aio_pika").exception("lost %s", SECRETS[name])
+    text = stream.getvalue().decode()
+    assert "Traceback" in text
+    assert text.count("ExceptionGroup") >= 2
+    assert SECRET not in text
+
+
+class InTrace:
+    """As tracing is while a span is open."""
+
+    def trace_id(self) -> str:
+        return "0af7651916cd43dd8448eb211c80319c"
+
+    def traceparent(self) -> str:
+        return ""
+
+    def continued(self, name: str, traceparent: str) -> AbstractContextManager[object]:
+        return nullcontext()
+
+
+@pytest.mark.parametrize("tracing", [True, False])
+def test_with_tracing_every_line_names_its_trace(tracing: bool) -> None:
+    stream = io.BytesIO()
+    settings = Settings.model_validate({"environment": "production", "tracing": tracing})
+    log = configure_logs(settings, stream)
+    log._due = float("inf")  # no loop runs here to write the line later
+    traces.use(InTrace())
+    try:
+        structlog.get_logger().info("inside")
+        log.access("GET", "/x", 200, 1.0, "r1", None)
+    finally:
+        traces.use(None)
+    log.access("GET", "/x", 200, 1.0, "r2", None)
+    log.flush()
+    assert [line.get("trace_id") for line in lines(stream)] == [
+        *([InTrace().trace_id()] * 2 if tracing else [None] * 2),
+        None,
+    ]
 
 
 def test_secrets_are_hidden_wherever_they_are_logged() -> None:

@@ -183,8 +183,7 @@ def test_conditional_requests_are_told() -> None:
     assert codes("delete_thing", 412) == {"stale_version"}
     assert "If-Match" not in parameters("make_thing")
     assert {"If-Match", "X-Tenant-ID"} <= parameters("put_note")
-    assert "Idempotency-Key" not in parameters("put_note")
-    assert codes("put_note", 409) == {"concurrent_change"}
+    assert codes("put_note", 409) == {"concurrent_change", "idempotency_in_flight"}
 
 
 def test_what_was_made_has_a_place_and_what_must_wait_a_time() -> None:

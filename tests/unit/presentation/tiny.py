@@ -79,6 +79,19 @@ class FakeLog:
         self.crashes.append((error, method, route, request_id))
 
 
+@dataclass
+class FakeMeter:
+    in_flight: int = 0
+    ended: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def begin(self) -> None:
+        self.in_flight += 1
+
+    def end(self, method: str, route: str, status: int, milliseconds: float) -> None:
+        self.in_flight -= 1
+        self.ended.append((method, route, status))
+
+
 router = APIRouter(prefix=THINGS, tags=["things"], route_class=StrictRoute)
 THING = {"name": "Poster"}
 
@@ -222,14 +235,14 @@ def settings(**given: Any) -> Settings:
     return Settings.model_validate({"max_body_bytes": 10_000, **given})
 
 
-def build(log: FakeLog | None = None, **given: Any) -> FastAPI:
+def build(log: FakeLog | None = None, meter: FakeMeter | None = None, **given: Any) -> FastAPI:
     made = settings(**given)
     app = FastAPI(title="Tiny", version="1", openapi_url=None)
     add_routers(app, [router, auth, plain])
     add_error_handlers(app)
     finish_openapi(app)
     add_docs(app, made)
-    add_edge(app, made, log or FakeLog())
+    add_edge(app, made, log or FakeLog(), meter or FakeMeter())
     return app
 
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from app.application.catalog.views import ProductView, view_of
 from app.application.ports import Clock
 from app.domain.catalog.ports import ProductRepository
+from app.domain.catalog.product import ProductDetails
 from app.shared.ids import ProductId
-from app.shared.mediator import Command
+from app.shared.mediator import Command, PartOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +17,7 @@ class ChangeProduct(Command[ProductView]):
     """Set some of a product's details. `expected_version` None changes whatever version is there."""
 
     product_id: ProductId
-    changes: Mapping[str, object]
+    changes: Annotated[Mapping[str, object], PartOf(ProductDetails)]
     expected_version: int | None = None
 
 

@@ -19,6 +19,7 @@ class QueueJob(Command[JobView]):
 
     command: Command[Any]
     permission: str | None
+    role: str | None
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class QueueJobHandler:
             command=self.codec.name_of(command.command),
             arguments=self.codec.encode(command.command),
             permission=command.permission,
+            role=command.role,
             caller=self.codec.caller(self.context),
             actor_id=self.context.actor_id,
             request_id=self.context.request_id,

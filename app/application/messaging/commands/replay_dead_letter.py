@@ -11,7 +11,7 @@ from app.shared.mediator import Command
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayDeadLetter(Command[DeadLetterView]):
-    """Have a subscriber try again what it could not deal with. Raises DeadLetterNotFound."""
+    """Have a subscriber try again what it could not deal with. Raises DeadLetterNotFound, DeadLetterReplayed."""
 
     letter_id: DeadLetterId
 

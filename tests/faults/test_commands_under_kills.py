@@ -1,0 +1,46 @@
+"""Everything that relays, reacts or answers is killed again and again: each commit has one event, each event one effect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.support.embedded import residents
+from tools.bench.killing import Plan, trial
+from tools.bench.proof import DOUBLES, differences
+from tools.bench.recording import UNGUARDED
+from tools.bench.shoppers import Habits, Life
+
+pytestmark = pytest.mark.faults
+
+PLAN = {"habits": Habits(clients=40), "workers": 2, "kill_every": 2.0, "settle_seconds": 60.0, "longest": 180.0}
+
+
+async def test_a_thousand_commands_are_published_once_and_in_order_whatever_is_killed(data_dir: Path) -> None:
+    found = await trial(Plan(commands=1_000, **PLAN), data_dir, print)  # type: ignore[arg-type]
+    assert found.faults == []
+    assert found.lives == 333
+    assert found.killed["API worker"] + found.killed["relay and subscribers"] >= 3
+    assert found.told["aborted by the client"] > 0
+    assert found.rows["jobs"] > 0
+    assert found.republished == found.rows["events"] == found.rows["outbox"] == found.rows["recorded"]
+    assert residents(data_dir) == []
+
+
+async def test_without_the_inbox_what_is_published_twice_is_done_twice(data_dir: Path) -> None:
+    """The twin: the same trial, the guard taken away, is caught."""
+    found = await trial(Plan(commands=60, mode=UNGUARDED, **PLAN), data_dir, print)  # type: ignore[arg-type]
+    assert [fault for fault in found.faults if fault.startswith(DOUBLES)]
+
+
+def test_what_clients_were_told_is_held_against_the_orders() -> None:
+    order = {"id": uuid4(), "status": "confirmed", "last": "order.confirmed", "confirmed": True, "cancelled": False}
+    order |= {"events": 2, "version": 2, "stored": 2}
+    life = Life(order_id=order["id"], confirmed=True, cancelled=False)  # type: ignore[arg-type]
+    assert differences([order], [life]) == []
+    assert len(differences([order], [])) == 1
+    assert len(differences([], [life])) == 1
+    assert len(differences([order | {"status": "cancelled"}], [life])) == 1
+    assert len(differences([order | {"events": 3}], [life])) == 1
