@@ -129,7 +129,7 @@ def _extra(
     }
     if secret:
         extra[X_IDEMPOTENCY] = "exempt"
-    if secret or not queued:
+    if secret or public or not queued:  # what nobody signed in for, nobody could ask about later
         extra[X_ASYNC] = "never"
     if request is not None:
         extra[X_EXAMPLE] = request

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-
 from app.application.events import PublishedEvent
 from app.application.sealing import Sealer
 from app.application.tenancy.contracts import TenantDirectory
@@ -69,7 +68,9 @@ def event_of(person: Person, location: str) -> PublishedEvent:
     )
 
 
-def job_runner(system: System, *, sealer: Sealer | None = None, lacking: Callable[[type], bool] | None = None) -> JobRunner:
+def job_runner(
+    system: System, *, sealer: Sealer | None = None, lacking: Callable[[type], bool] | None = None
+) -> JobRunner:
     """What one process runs jobs with; `lacking` leaves commands out, as another release might."""
     container = system.application.container
     codec = JsonCommandCodec(

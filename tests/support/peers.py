@@ -74,9 +74,17 @@ async def happened(
 
 def an_event(tenant_id: UUID, **values: Any) -> PublishedEvent:
     usual: dict[str, Any] = {
-        **{"id": IDS.new(), "tenant_id": tenant_id, "type": "thing.happened", "stream": "thing", "stream_id": uuid4()},
-        **{"version": 1, "occurred_at": NOON, "request_id": "a request", "actor_id": UUID(int=0)},
-        **{"actor_kind": "system", "data": {"word": "hello"}},
+        "id": IDS.new(),
+        "tenant_id": tenant_id,
+        "type": "thing.happened",
+        "stream": "thing",
+        "stream_id": uuid4(),
+        "version": 1,
+        "occurred_at": NOON,
+        "request_id": "a request",
+        "actor_id": UUID(int=0),
+        "actor_kind": "system",
+        "data": {"word": "hello"},
     }
     return PublishedEvent(**(usual | values))
 

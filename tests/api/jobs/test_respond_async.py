@@ -54,7 +54,7 @@ async def test_who_prefers_something_else_is_answered_at_once(
 ) -> None:
     product = await system.product(organizer)
 
-    response = await system.place(organizer.owner, product.id, **{"Prefer": preferred})
+    response = await system.place(organizer.owner, product.id, Prefer=preferred)
 
     assert response.status_code == 201
     assert "preference-applied" not in response.headers
@@ -216,9 +216,7 @@ def shape(found: object) -> object:
     return [shape(one) for one in found] if isinstance(found, list) else type(found).__name__
 
 
-async def test_every_operation_that_may_be_queued_ends_as_it_does_at_once(
-    system: System, organizer: Organizer
-) -> None:
+async def test_every_operation_that_may_be_queued_ends_as_it_does_at_once(system: System, organizer: Organizer) -> None:
     """A new command that can't be written down, or a result that is rendered in another way, is found here."""
     for operation in queueable(system):
         callers = [await system.person(organizer.tenant_id, Role.OWNER) for _ in range(2)]

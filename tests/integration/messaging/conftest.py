@@ -48,4 +48,3 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_transport, "IDLE_SECONDS", 0.05)
     monkeypatch.setattr(relay, "IDLE_SECONDS", 0.05)
     monkeypatch.setattr(runner, "FIRST_PAUSE", 0.001)
-

@@ -70,9 +70,7 @@ async def test_names_are_wanted_once_however_often_somebody_says_so(database: Da
     assert await settled(first, second) == [4, 4]
 
 
-async def test_a_vanished_holders_share_is_taken_over_and_told_to_be_orphaned(
-    database: Database, brisk: None
-) -> None:
+async def test_a_vanished_holders_share_is_taken_over_and_told_to_be_orphaned(database: Database, brisk: None) -> None:
     lost, heir = holder(database), holder(database)
     await settled(lost, heir)
     own = heir.held("relay")

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.application.events import PublishedEvent, Process
+from app.application.events import Process, PublishedEvent
 from app.infrastructure.database.dispatch import Subscriber
 from app.infrastructure.database.pool import Database
 from app.infrastructure.messaging import runner
@@ -92,9 +92,7 @@ async def test_streams_go_side_by_side_and_one_stream_in_order(database: Databas
         ]  # fmt: skip
 
 
-async def test_no_more_run_at_once_than_may(
-    database: Database, tenant: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_more_run_at_once_than_may(database: Database, tenant: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "AT_ONCE", 3)
     running, most, full = 0, 0, asyncio.Event()
 

@@ -47,9 +47,7 @@ async def drained(database: Database, peers: Sequence[Peer]) -> None:
     await until(empty, "the end of the queue")
 
 
-async def test_what_is_published_is_exactly_what_was_committed(
-    database: Database, tenant: UUID, brisk: None
-) -> None:
+async def test_what_is_published_is_exactly_what_was_committed(database: Database, tenant: UUID, brisk: None) -> None:
     peer = Peer(database, policy())
     async with at_work(peer):
         committed = await written(database, tenant, streams=10, versions=6)

@@ -47,9 +47,7 @@ async def through(database: Database, peer: Peer) -> None:
     await until(empty, "the end of the queue")
 
 
-async def test_what_is_replayed_takes_effect_once(
-    system: System, database: Database, organizer: Organizer
-) -> None:
+async def test_what_is_replayed_takes_effect_once(system: System, database: Database, organizer: Organizer) -> None:
     fault = Moody()
     tenant, peer = organizer.tenant_id, Peer(database, {**policy(fault=fault), **policy("other")})
     stream = await happened(database, tenant)

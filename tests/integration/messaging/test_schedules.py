@@ -147,9 +147,7 @@ async def test_a_worker_that_lost_its_lease_does_not_end_the_tick_a_second_time(
     assert (await row(database))["runs"] == 1
 
 
-async def test_twin_without_the_holder_check_it_would(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_twin_without_the_holder_check_it_would(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     blind = module._FINISH.replace("AND holder = $2 AND next_run_at = $3", "AND $2::uuid IS NOT NULL AND $3 <= now()")
     assert blind != module._FINISH
     monkeypatch.setattr(module, "_FINISH", blind)
@@ -173,9 +171,7 @@ async def test_a_run_that_takes_longer_than_a_lease_keeps_it(database: Database)
     await stopped(*workers)
 
 
-async def test_a_worker_that_is_stopped_lets_go_at_once(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_worker_that_is_stopped_lets_go_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEASE", 3600.0)
     begun = asyncio.Event()
 
@@ -199,9 +195,7 @@ async def test_a_worker_that_is_stopped_lets_go_at_once(
         (ConcurrentChange("Somebody was first."), "concurrent_change: Somebody was first."),
     ],
 )
-async def test_a_failing_run_is_noted_and_the_next_tick_comes(
-    database: Database, error: Exception, noted: str
-) -> None:
+async def test_a_failing_run_is_noted_and_the_next_tick_comes(database: Database, error: Exception, noted: str) -> None:
     ticks: list[datetime] = []
 
     async def run(tick: datetime) -> str:
