@@ -51,6 +51,7 @@ from app.infrastructure.security.refresh import HmacRefreshSecrets
 from app.infrastructure.security.sealing import load_sealer
 from app.infrastructure.security.tokens import JwtAccessTokens
 from app.infrastructure.signals.build import build_signals
+from app.infrastructure.signals.carrier import CarriedSignals
 from app.infrastructure.sms.build import build_sms
 from app.infrastructure.storage.build import build_storage
 from app.infrastructure.tenancy.directory import SqlTenantDirectory
@@ -80,6 +81,7 @@ def build_container(settings: Settings, addresses: Addresses) -> punq.Container:
     clock, ids, keys = SystemClock(), TimeOrderedIds(), load_signing_keys(settings)
     tally = tally_of(settings.data_dir)
     database = Database(addresses, settings, tally)
+    signals = build_signals(settings, addresses)
     links = HmacFileLinks(keys, settings.public_url, clock)
     cache = build_cache(settings)
     lifetime = timedelta(minutes=settings.access_token_expire_minutes)
@@ -107,7 +109,8 @@ def build_container(settings: Settings, addresses: Addresses) -> punq.Container:
         PasswordHasher: hasher,
         AccountDirectory: SqlAccountDirectory(database),
         TenantDirectory: SqlTenantDirectory(database),
-        Signals: build_signals(settings, addresses),
+        Signals: signals,
+        CarriedSignals: signals,
         PolledRevocations: PolledRevocations(database, clock, token_lifetime=lifetime),
     }
     for port, instance in instances.items():
@@ -214,7 +217,9 @@ def assemble(settings: Settings, addresses: Addresses, *, kind: str = "api") -> 
     mediator = build_mediator(
         routes, database, container.resolve(Clock), ids, signals, max_queued=settings.max_queued_orders
     )
-    messaging = build_messaging(database, mediator, routes.subscribers, ids, signals, kind=kind)
+    messaging = build_messaging(
+        *(database, mediator, routes.subscribers, ids, signals), kind=kind, broker_url=settings.broker_url
+    )
     probes = Probes(database)
     walks = {"orders": (count_orders, NO_ORDERS), "stock_drift": (count_drift, NO_DRIFT)}
     parts = Parts(
@@ -230,6 +235,7 @@ def assemble(settings: Settings, addresses: Addresses, *, kind: str = "api") -> 
             "database": database.probe,
             "migrations": probes.schema,
             "cache": _cache_probe(container.resolve(ManagedCache)),
+            "broker": messaging.transport.probe,
             "workers": probes.workers,
             "queue": probes.queue,
         },

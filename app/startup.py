@@ -29,9 +29,8 @@ from app.infrastructure.sms.build import build_sms
 from app.infrastructure.supervision import SUPERVISED, database_prepared, watch_parent
 from app.shared.errors import Unavailable
 from app.shared.settings import Settings, SettingsFault
-from app.workers import kept_up, working
+from app.workers import kept_up, linked, working
 
-REVOCATIONS_SECONDS = 0.5
 _FIRST_DATA_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('hello-ticket.first-data', 0))"
 
 _log = structlog.get_logger("hello_ticket")
@@ -124,6 +123,7 @@ async def opened(settings: Settings, addresses: Addresses, *, kind: str = "api")
         pages: HotReads = container.resolve(HotReads)
         cache: ManagedCache = container.resolve(ManagedCache)
         hasher = container.resolve(PasswordHasher)
+        await application.messaging.transport.close()
         await pages.close()
         await cache.close()
         if isinstance(hasher, BcryptSha256Hasher):
@@ -135,8 +135,8 @@ async def opened(settings: Settings, addresses: Addresses, *, kind: str = "api")
 async def _background(application: Application) -> AsyncGenerator[None]:
     """What every process does for itself, and, unless RUN_WORKERS says otherwise, everybody's work."""
     async with AsyncExitStack() as stack:
-        poll = kept_up("revocations", application.revocations.refresh, REVOCATIONS_SECONDS)
-        polling = asyncio.create_task(poll, name="revocations")
+        await stack.enter_async_context(linked(application))
+        polling = asyncio.create_task(kept_up("revocations", application.revocations.run), name="revocations")
         stack.callback(polling.cancel)
         if application.settings.run_workers:
             await stack.enter_async_context(working(application))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 
 import structlog
 
@@ -18,10 +17,10 @@ from app.infrastructure.database.clean_up import clean_up
 from app.infrastructure.files.sweep import sweep_orphans
 from app.infrastructure.messaging.retention import forget_old, kept_days
 from app.infrastructure.messaging.schedules import Schedule, Scheduler
-from app.infrastructure.messaging.wiring import Messaging
 from app.infrastructure.notifications.clean_up import clean_up_messages
 from app.infrastructure.notifications.sending import MessageSending
 from app.infrastructure.ordering.expiry import expire_due_orders
+from app.infrastructure.signals.carrier import CarriedSignals
 from app.infrastructure.webhooks.upkeep import forget_deliveries
 from app.infrastructure.webhooks.wiring import webhook_lanes, webhook_sender
 from app.shared.errors import Unavailable
@@ -63,13 +62,22 @@ def schedules_of(application: Application) -> list[Schedule]:
 
 
 @asynccontextmanager
+async def linked(application: Application) -> AsyncGenerator[None]:
+    """Signals go to the other processes and come from them meanwhile; every process wants that."""
+    signals: CarriedSignals = application.container.resolve(CarriedSignals)
+    task = asyncio.create_task(kept_up("signals", signals.run), name="signals")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
 async def working(application: Application) -> AsyncGenerator[None]:
     """Runs all of it meanwhile; at the end what is in flight is cancelled and its leases are given back."""
-    messaging = application.messaging
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(messaging.transport.close)
-        works = _works(application, messaging, stack)
-        tasks = [asyncio.create_task(kept_up(name, run), name=name) for name, run in works]
+        tasks = [asyncio.create_task(kept_up(name, run), name=name) for name, run in _works(application, stack)]
         try:
             yield
         finally:
@@ -78,14 +86,10 @@ async def working(application: Application) -> AsyncGenerator[None]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _works(application: Application, messaging: Messaging, stack: AsyncExitStack) -> list[Work]:
-    """The leases come last: by then everybody has said which ones they want."""
+def _works(application: Application, stack: AsyncExitStack) -> list[Work]:
+    messaging = application.messaging
     scheduler = Scheduler(application.database, messaging.holder, schedules_of(application))
-    works: list[Work] = [("relay", messaging.relay.run), ("schedules", scheduler.run), *_senders(application, stack)]
-    for subscription in messaging.subscriptions:
-        take = messaging.runner.take_for(subscription.name, messaging.subscribers[subscription.name])
-        works.append((f"subscriber {subscription.name}", partial(messaging.transport.run, subscription, take)))
-    return [*works, ("leases", messaging.leases.run)]
+    return [("schedules", scheduler.run), *_senders(application, stack), *messaging.works()]
 
 
 def _senders(application: Application, stack: AsyncExitStack) -> list[Work]:

@@ -25,7 +25,7 @@ from app.shared.ids import DeadLetterId
 from app.shared.settings import SettingsFault, load_settings
 from app.shared.tenant_context import RequestContext, system_context
 from app.startup import judge, opened
-from app.workers import working
+from app.workers import linked, working
 
 SHOWN = 100
 _LETTERS = """
@@ -60,7 +60,7 @@ async def run_workers() -> None:
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
-    async with _application() as application, working(application):
+    async with _application() as application, linked(application), working(application):
         out.print("Working. Ctrl-C or SIGTERM ends it; what is in hand is then taken up by others.")
         await told.wait()
     out.print("Stopped.")

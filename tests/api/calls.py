@@ -14,6 +14,8 @@ from app.application.tenancy.contracts import Role
 from app.shared.ids import TenantId
 from tests.support import messages
 from tests.support.images import IMAGE_BODIES, show_image
+from tests.support.jobs import job_of
+from tests.support.letters import buried
 from tests.support.system import PASSWORD, Organizer, Person, System, order_body
 from tests.support.webhook_things import WEBHOOK, webhook_things
 
@@ -31,6 +33,8 @@ class Things:
     file_id: UUID = field(default_factory=uuid4)
     webhook_id: UUID = field(default_factory=uuid4)
     delivery_id: UUID = field(default_factory=uuid4)
+    job_id: UUID = field(default_factory=uuid4)
+    letter_id: UUID = field(default_factory=uuid4)
     link: Mapping[str, str] = field(default_factory=lambda: {"expires": "1", "signature": "forged"})
 
 
@@ -95,6 +99,10 @@ async def things_for(system: System, tenant: Organizer, operation: Operation, bu
         image["file_id"], image["link"] = await show_image(system, tenant, product_id)
     if "{webhook_id}" in operation.path:
         image |= await webhook_things(system, tenant, paused=operation.id == "enable_webhook")
+    if "{job_id}" in operation.path:
+        image["job_id"] = await job_of(system, buyer)
+    if "{letter_id}" in operation.path:
+        image["letter_id"] = await buried(system, tenant.tenant_id)
     return Things(
         tenant_id=tenant.tenant_id,
         product_id=product_id,

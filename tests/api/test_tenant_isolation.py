@@ -27,6 +27,7 @@ SCHEMA_TABLES = """
 """
 OF_MEMBERS = "IN (SELECT user_id FROM memberships WHERE tenant_id = $1)"
 GLOBAL = {"tenants": "id = $1", "users": f"id {OF_MEMBERS}", "credentials": f"user_id {OF_MEMBERS}"}
+GLOBAL |= dict.fromkeys(("leases", "workers", "schedules"), "$1::uuid IS NULL")  # nobody's
 
 Snapshot = Mapping[str, list[str]]
 

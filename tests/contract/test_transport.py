@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from uuid import uuid4
@@ -18,7 +19,7 @@ from app.infrastructure.messaging.transport import ALL, PARTITIONS, Message, Sub
 from app.infrastructure.signals.local import LocalSignals
 from app.shared.ids import TenantId
 from tests.support.system import System
-from tests.support.travelling import Recorder, in_background, message, published, running, until
+from tests.support.travelling import PATIENCE, Recorder, in_background, message, published, running, until
 
 Processes = Callable[[Sequence[Subscription]], AbstractAsyncContextManager[Transport]]
 """Each call is one more process."""
@@ -166,5 +167,6 @@ async def test_depth_counts_what_nobody_has_taken(processes: Processes, tenant_i
         assert await transport.depth() == {busy.name: 30, idle.name: 0}
         async with running(transport, busy, recorder):
             await until(lambda: len(recorder.ids) == 30)
-        while (await transport.depth())[busy.name]:  # the last acknowledgement may still be on its way
-            continue
+            async with asyncio.timeout(PATIENCE):
+                while (await transport.depth())[busy.name]:  # noqa: ASYNC110 — the last acknowledgement is on its way
+                    await asyncio.sleep(0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from app.application.events import PublishedEvent
 from app.application.sealing import Sealer
@@ -32,6 +32,11 @@ async def queued(system: System, person: Person, method: str, path: str, body: A
 
 async def queued_order(system: System, person: Person, product_id: UUID, quantity: int = 1, **headers: str) -> str:
     return await queued(system, person, "POST", "/api/v1/orders", order_body(product_id, quantity), **headers)
+
+
+async def job_of(system: System, person: Person) -> UUID:
+    """One that waits for ever, unless somebody runs it."""
+    return job_id(await queued_order(system, person, uuid4()))
 
 
 async def job(system: System, person: Person, location: str) -> dict[str, Any]:

@@ -49,6 +49,10 @@ class Child:
         return self.process.returncode is None
 
     @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    @property
     def family(self) -> list[psutil.Process]:
         """Itself and what it started."""
         with suppress(psutil.NoSuchProcess):
@@ -156,10 +160,10 @@ class Fleet:
         with suppress(TimeoutError):
             async with asyncio.timeout(READY_SECONDS):
                 while child.running:
-                    if WORKING in child.log.read_text(errors="replace"):
+                    if WORKING in child.said:
                         return
                     await asyncio.sleep(0.05)
-        raise NotServing(f"The worker did not start. It said:\n{child.log.read_text(errors='replace')[-2_000:]}")
+        raise NotServing(f"The worker did not start. It said:\n{child.said[-2_000:]}")
 
     async def _start(
         self, command: Sequence[str], given: Mapping[str, str], descriptors: Sequence[int]
@@ -200,7 +204,7 @@ class Fleet:
                     if await status_of(api.port, "/health/ready") == OK:
                         return
                     await asyncio.sleep(0.05)
-        raise NotServing(f"The application did not start. It said:\n{api.log.read_text(errors='replace')[-2_000:]}")
+        raise NotServing(f"The application did not start. It said:\n{api.said[-2_000:]}")
 
     def defects(self) -> list[str]:
         """Tracebacks in what the programs said: nothing that is killed, stopped or away is a reason for one."""

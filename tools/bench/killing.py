@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from tools.bench.database import owner
-from tools.bench.fleet import Api, Child, Fleet, fleet
+from tools.bench.fleet import OK, WORKING, Api, Child, Fleet, fleet, status_of
 from tools.bench.machinery import conclude, in_scratch, serve_command
 from tools.bench.proof import faults_in, publish_again, settled
 from tools.bench.recording import MODE, TABLE
@@ -88,16 +88,20 @@ async def trial(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Trial:
 
 
 async def _kill(ours: Fleet, api: Api, workers: list[Child], plan: Plan, killed: Counter[str]) -> None:
-    """Every `kill_every` seconds an API worker or a whole worker process; a new one takes its place at once."""
+    """Every `kill_every` seconds an API worker or a whole worker process; a new one takes its place at once.
+
+    One that has not begun to work is spared: on a busy machine nothing else would ever happen.
+    """
     while True:
         await asyncio.sleep(plan.kill_every)
-        if secrets.randbelow(2):
+        at_work = [which for which, worker in enumerate(workers) if WORKING in worker.said]
+        if at_work and secrets.randbelow(2):
+            which = secrets.choice(at_work)
+            await workers[which].kill()
+            killed["relay and subscribers"] += 1
+            workers[which] = await ours.worker(RECORDER, **{MODE: plan.mode})
+        elif await status_of(api.port, "/health/ready", 1.0) == OK:
             killed["API worker"] += api.kill_one_worker()
-            continue
-        which = secrets.randbelow(len(workers))
-        await workers[which].kill()
-        killed["relay and subscribers"] += 1
-        workers[which] = await ours.worker(RECORDER, **{MODE: plan.mode})
 
 
 async def _counted(ours: Fleet) -> dict[str, int]:

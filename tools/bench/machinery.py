@@ -34,7 +34,7 @@ def in_scratch(run: Callable[[Path, Tell], Awaitable[T]]) -> T:
 def conclude(figures: Mapping[str, Any], faults: Sequence[str], json: Path | None) -> None:
     """Prints, writes, and ends with exit code 1 when there are faults."""
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "load_now": os.getloadavg()[0]}
-    told = orjson.dumps({**figures, "machine": machine}, option=orjson.OPT_INDENT_2, default=str)
+    told = orjson.dumps({**figures, "machine": machine}, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
     out.print(told.decode())
     if json is not None:
         json.write_bytes(told)

@@ -10,7 +10,9 @@ class FileRepository(Protocol):
     def add(self, file: StoredFile) -> None: ...
 
     async def get(self, file_id: FileId) -> StoredFile:
-        """Raises FileNotFound. What is loaded here is saved at commit."""
+        """What is loaded here is saved at commit. Raises ConcurrentChange: whoever names a file has just read that it
+        is shown, so one that is gone was replaced since.
+        """
         ...
 
     async def of_owner(self, owner: Owner) -> list[StoredFile]:

@@ -3,11 +3,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from app.domain.files.file import FileContent, FileNotFound, Owner, OwnerKind, StoredFile
+from app.domain.files.file import FileContent, Owner, OwnerKind, StoredFile
 from app.infrastructure.database.connection import Record
 from app.infrastructure.database.scope import Scope
 from app.infrastructure.database.writer import BulkInsert, Writes
 from app.infrastructure.files.rows import FileRow
+from app.shared.errors import ConcurrentChange
 from app.shared.ids import FileId, TenantId, UserId
 
 _INSERT = BulkInsert(
@@ -64,7 +65,7 @@ class SqlFileRepository:
     async def get(self, file_id: FileId) -> StoredFile:
         row = await self._scope.connection.fetchrow(_GET, self._scope.tenant_id, file_id)
         if row is None:
-            raise FileNotFound("There is no such file.")
+            raise ConcurrentChange("Someone else changed the image meanwhile; load it again and repeat the change.")
         return self._tracked(row)
 
     async def of_owner(self, owner: Owner) -> list[StoredFile]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 import aio_pika
+import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity, ChannelPreconditionFailed
 from pamqp.common import FieldTable
@@ -24,6 +25,7 @@ HEARTBEAT_SECONDS = 4
 # The driver logs every attempt that fails, with a traceback; what is wrong is told once, by those who wait for it.
 for _name in ("aio_pika", "aiormq"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
+_log = structlog.get_logger("hello_ticket.broker")
 
 
 class Missing(Exception):
@@ -46,13 +48,16 @@ def speaking() -> Generator[None]:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        raise _away() from error  # the driver cancels whoever waits for a connection that it closes
+        raise away() from error  # the driver cancels whoever waits for a connection that it closes
     except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
-        raise _away() from error
+        raise away() from error
 
 
-def _away() -> Unavailable:
-    return Unavailable("The message broker does not answer; try again shortly.", retry_after=1)
+AWAY = "The message broker does not answer; try again shortly."
+
+
+def away() -> Unavailable:
+    return Unavailable(AWAY, retry_after=1)
 
 
 def broker_url(url: str) -> str:
@@ -77,16 +82,30 @@ class Broker:
         self._connection: AbstractConnection | None = None
         self._turn = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
+        self._told = False
 
     async def connection(self) -> AbstractConnection:
         """Raises Unavailable, within CONNECT_SECONDS."""
-        with speaking():
-            async with asyncio.timeout(CONNECT_SECONDS), self._turn:
-                if self._connection is None or self._connection.is_closed or not self._connection.connected.is_set():
-                    self.discard()
-                    properties: FieldTable = {"connection_name": f"hello-ticket {self._purpose}"}
-                    self._connection = await aio_pika.connect(self._url, client_properties=properties)
-                return self._connection
+        try:
+            with speaking():
+                async with asyncio.timeout(CONNECT_SECONDS), self._turn:
+                    return await self._connected()
+        except Unavailable as error:
+            if not self._told:
+                _log.warning("broker_away", purpose=self._purpose, reason=type(error.__cause__).__name__)
+                self._told = True
+            raise
+
+    async def _connected(self) -> AbstractConnection:
+        connection = self._connection
+        if connection is None or connection.is_closed or not connection.connected.is_set():
+            self.discard()
+            properties: FieldTable = {"connection_name": f"hello-ticket {self._purpose}"}
+            connection = self._connection = await aio_pika.connect(self._url, client_properties=properties)
+            if self._told:
+                _log.warning("broker_is_back", purpose=self._purpose)
+                self._told = False
+        return connection
 
     async def open_channel(self, *, confirms: bool = False) -> AbstractChannel:
         """Raises Unavailable, within CONNECT_SECONDS twice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -86,6 +86,10 @@ class PostgresTransport:
         async with self._database.transaction(None, role="worker", read_only=True) as connection:
             waiting = {row["subscriber"]: row["waiting"] for row in await connection.fetch(_DEPTH)}
         return {subscription.name: waiting.get(subscription.name, 0) for subscription in self._subscriptions}
+
+    async def probe(self) -> Mapping[str, object]:
+        """It is the database itself, which has a probe of its own."""
+        return {"ok": True, "active": self.name}
 
     async def close(self) -> None:
         """Nothing of its own to close."""

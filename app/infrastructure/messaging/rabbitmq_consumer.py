@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
-from app.infrastructure.messaging.broker import Broker, Missing, speaking
+from app.infrastructure.messaging.broker import AWAY, Broker, Missing, away, speaking
 from app.infrastructure.messaging.pauses import Pauses
 from app.infrastructure.messaging.rabbitmq_declarations import Declarations
 from app.infrastructure.messaging.rabbitmq_topology import ANSWER_SECONDS, Topology
@@ -62,7 +62,7 @@ class Arrivals:
         if self._missing:
             raise Missing
         if self.ended:
-            raise Unavailable("The message broker closed a channel.", retry_after=1)
+            raise away()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class PartitionConsumer:
                 many = await self._pause(pauses, error.message)
 
     async def _pause(self, pauses: Pauses, reason: str) -> bool:
-        if pauses.count == 0:
+        if pauses.count == 0 and reason != AWAY:  # an outage is told by the connection, once
             self._told("subscriber_waits_for_broker", reason=reason)
         await pauses.next()
         return False

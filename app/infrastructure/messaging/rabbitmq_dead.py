@@ -11,7 +11,7 @@ import structlog
 from aio_pika.abc import AbstractIncomingMessage
 
 from app.application.events import PublishedEvent
-from app.infrastructure.messaging.broker import Broker, Missing
+from app.infrastructure.messaging.broker import AWAY, Broker, Missing
 from app.infrastructure.messaging.pauses import Pauses
 from app.infrastructure.messaging.rabbitmq_consumer import consuming, read
 from app.infrastructure.messaging.rabbitmq_declarations import Declarations
@@ -54,7 +54,7 @@ class DeadLetterDrain:
                 self._declarations.forget()
                 await pauses.next()
             except Unavailable as error:
-                if pauses.count == 0:
+                if pauses.count == 0 and error.message != AWAY:
                     _log.warning("dead_letters_wait_for_broker", reason=error.message)
                 await pauses.next()
 

@@ -64,9 +64,8 @@ class RabbitTransport:
         return counts
 
     async def probe(self) -> dict[str, object]:
-        """Whether the broker answers. Raises Unavailable."""
         async with self._outward.channel():
-            return {"ok": True, "transport": self.name}
+            return {"ok": True, "active": self.name}
 
     async def close(self) -> None:
         await asyncio.gather(self._outward.close(), self._inward.close())

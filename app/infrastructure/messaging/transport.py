@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,6 +64,10 @@ class Transport(Protocol):
 
     async def depth(self) -> dict[str, int]:
         """Messages that wait, by subscriber. Raises Unavailable."""
+        ...
+
+    async def probe(self) -> Mapping[str, object]:
+        """Whether it carries anything now, for /health. Raises Unavailable."""
         ...
 
     async def close(self) -> None: ...

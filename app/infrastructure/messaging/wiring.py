@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from app.application.messaging.commands.discard_dead_letter import DiscardDeadLetter, DiscardDeadLetterHandler
@@ -23,6 +24,7 @@ from app.infrastructure.messaging.dead_letters import DeadLetters
 from app.infrastructure.messaging.leases import Leases
 from app.infrastructure.messaging.outbox import Outbox
 from app.infrastructure.messaging.postgres_transport import PostgresTransport
+from app.infrastructure.messaging.rabbitmq_transport import RabbitTransport
 from app.infrastructure.messaging.relay import Relay
 from app.infrastructure.messaging.runner import Runner
 from app.infrastructure.messaging.transport import Subscription, Transport
@@ -42,6 +44,16 @@ class Messaging:
     runner: Runner
     dead_letters: DeadLetters
 
+    def works(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        """What runs in the background. The leases come last: by then everybody has said which ones they want."""
+        works: list[tuple[str, Callable[[], Awaitable[None]]]] = [("relay", self.relay.run)]
+        for subscription in self.subscriptions:
+            take = self.runner.take_for(subscription.name, self.subscribers[subscription.name])
+            works.append((f"subscriber {subscription.name}", partial(self.transport.run, subscription, take)))
+        if isinstance(self.transport, RabbitTransport):
+            works.append(("dead letters", partial(self.transport.drain_dead, self.dead_letters.bury)))
+        return [*works, ("leases", self.leases.run)]
+
 
 def bind_messaging(routes: Routes, *, clock: Clock) -> None:
     routes.command(ReplayDeadLetter, lambda s: ReplayDeadLetterHandler(SqlDeadLetterBox(s), clock))
@@ -58,12 +70,18 @@ def build_messaging(
     signals: Signals,
     *,
     kind: str,
+    broker_url: str | None,
 ) -> Messaging:
+    """Raises SettingsFault when `broker_url` is no address of a broker."""
     holder = ids.new()
     leases = Leases(database, holder, kind=kind)
     dead_letters = DeadLetters(database, ids)
     subscriptions = [Subscription(name=name, types=subscriber.types) for name, subscriber in subscribers.items()]
-    transport = _transport(database, leases, signals, subscriptions, dead_letters)
+    transport: Transport = (
+        PostgresTransport(database, leases, signals, subscriptions, dead_letters.bury)
+        if broker_url is None
+        else RabbitTransport(broker_url, subscriptions)
+    )
     relay = Relay(Outbox(database, subscribers), transport, leases)
     signals.listen(Topic.OUTBOX, relay.wake)
     return Messaging(
@@ -76,13 +94,3 @@ def build_messaging(
         runner=Runner(database, mediator, ids, signals, dead_letters),
         dead_letters=dead_letters,
     )
-
-
-def _transport(
-    database: Database,
-    leases: Leases,
-    signals: Signals,
-    subscriptions: Sequence[Subscription],
-    dead_letters: DeadLetters,
-) -> Transport:
-    return PostgresTransport(database, leases, signals, subscriptions, dead_letters.bury)

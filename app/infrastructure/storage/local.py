@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,9 @@ PIECE = 256 * 1_024
 BATCH = 1_000
 _PARTS = ".parts"
 """Where files are written before they get their name; no key can begin with a dot."""
+
+_THREADS = ThreadPoolExecutor(4, thread_name_prefix="files")
+"""The process's own for its disk: one that hangs holds these, not the loop's, which resolve names."""
 
 _log = structlog.get_logger("hello_ticket.storage")
 
@@ -91,7 +95,7 @@ class LocalStorage:
 async def _on_disk(work: Callable[[], T]) -> T:
     """In a thread. Raises StorageUnavailable for a disk that is full, away or not ours to write."""
     try:
-        return await asyncio.to_thread(work)
+        return await asyncio.get_running_loop().run_in_executor(_THREADS, work)
     except OSError as error:
         _log.warning("storage_failed", storage="folder", error=type(error).__name__, errno=error.errno)
         raise StorageUnavailable("The storage of files does not answer; try again shortly.", retry_after=5) from error

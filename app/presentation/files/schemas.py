@@ -22,8 +22,8 @@ IMAGE = {
 
 
 def image_operation(**described: Any) -> dict[str, Any]:
-    """200 when there was an image before, 201 when not (RFC 9110 section 9.3.4)."""
-    operation = describe(**described)
+    """200 when there was an image before, 201 when not (RFC 9110 section 9.3.4). Its answer is no command's result."""
+    operation = describe(queued=False, **described)
     operation["responses"][201] = {
         "description": "Made",
         "model": ImageView,

@@ -79,7 +79,7 @@ async def test_a_setting_that_outlives_its_transaction_would_be_seen(
     async with opened(addresses, settings) as database:
         async with database.transaction(tenant):
             pass
-        async with database._pools["app"][0].acquire() as connection:
+        async with database._pools["app"].acquire() as connection:
             assert await connection.fetchval(CURRENT) == str(tenant)
 
 
@@ -130,9 +130,9 @@ async def test_a_connection_given_back_inside_a_transaction_is_made_clean(
     addresses: Addresses, settings: Settings
 ) -> None:
     async with opened(addresses, settings) as database:
-        async with database._pools["app"][0].acquire() as connection:
+        async with database._pools["app"].acquire() as connection:
             await connection.execute("BEGIN; SET LOCAL app.tenant_id = 'left behind'")
-        async with database._pools["app"][0].acquire() as connection:
+        async with database._pools["app"].acquire() as connection:
             assert not connection.is_in_transaction()
             assert await connection.fetchval(CURRENT) == ""
 

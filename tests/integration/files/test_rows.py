@@ -15,7 +15,8 @@ from app.domain.files.file import OwnerKind
 from app.infrastructure.database.scope import Scope, UnitOfWork
 from app.infrastructure.database.writer import Writes
 from app.infrastructure.files.repository import SqlFileRepository
-from app.shared.ids import NOBODY
+from app.shared.errors import ConcurrentChange
+from app.shared.ids import NOBODY, FileId
 from tests.support.builders import a_context
 from tests.support.storages import png
 from tests.support.system import Organizer, System
@@ -56,6 +57,14 @@ async def test_of_parallel_uploads_one_image_stays_and_no_row_is_left_over(
     rows = await owner.fetch(ROWS, organizer.tenant_id)
     shown = await owner.fetchval("SELECT image_file_id FROM products WHERE id = $1", product.id)
     assert [row["id"] for row in rows] == [shown]
+
+
+async def test_a_file_that_went_between_two_reads_is_a_change_meanwhile(system: System, organizer: Organizer) -> None:
+    async with system.application.database.transaction(organizer.tenant_id) as connection:
+        work = UnitOfWork(connection, organizer.tenant_id, TimeOrderedIds())
+        files = SqlFileRepository(Scope(work, a_context(organizer.tenant_id)))
+        with pytest.raises(ConcurrentChange):
+            await files.get(FileId(uuid4()))
 
 
 async def test_a_shown_file_can_t_be_deleted_under_the_product(

@@ -76,7 +76,7 @@ def failing(call: Callable[..., Any], number: int, at: int) -> Callable[..., Any
     return made
 
 
-@pytest.mark.parametrize(("name", "number"), [("fsync", errno.EIO), ("open", errno.EACCES), ("fdopen", errno.EMFILE)])
+@pytest.mark.parametrize(("name", "number"), [("fsync", errno.EIO), ("open", errno.EACCES)])
 async def test_a_put_that_fails_leaves_what_was_there(
     storage: LocalStorage, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int
 ) -> None:

@@ -1,0 +1,232 @@
+"""Ten times as much as the application can do: what is still served, what is shed, and how soon all is well again.
+
+`python -m tools.bench.overload`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import psutil
+import typer
+
+from tools.bench.client import BuiltIn, Hangup, Line, percentile, request_bytes
+from tools.bench.counts import disagreements
+from tools.bench.fleet import Api, Fleet, fleet, status_of
+from tools.bench.load import Client, Load
+from tools.bench.machinery import conclude, in_scratch, serve_command
+from tools.bench.world import order_body
+from tools.bench.wrk import Wrk
+
+TIMES = 10
+PLACED, SHED = 201, {429, 503}
+TICK = 0.01
+MOST_OPEN = 3_000
+"""Connections the open-loop client holds at most; what is due beyond that is counted as not sent."""
+PATIENCE = 15.0
+CALM_TRIES, CALM_SECONDS = 3, 0.5
+LONGEST_RECOVERY = 60.0
+MEGABYTE = 1_048_576
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """`goodput` is orders placed a second. Broken: connections that ended without an answer. Times in seconds."""
+
+    offered: float
+    goodput: float
+    of_peak: float
+    told: dict[str, int]
+    p50: float
+    p99: float
+    recovered_after: float
+    api_mb: float
+    live: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overload:
+    peak: float
+    peak_connections: int
+    api_mb_before: float
+    closed: Phase
+    open: Phase
+    faults: list[str]
+
+
+@dataclass(slots=True)
+class OpenLoop:
+    """Sends at a rate, whether it is answered or not."""
+
+    load: Load
+    rate: float
+    told: Counter[str]
+    times: list[float]
+    _idle: deque[Line]
+
+    @classmethod
+    def of(cls, load: Load, rate: float) -> OpenLoop:
+        return cls(load, rate, Counter(), [], deque())
+
+    async def run(self) -> float:
+        """The rate that was really offered."""
+        tasks: set[asyncio.Task[None]] = set()
+        started = time.monotonic()
+        sent = 0
+        while (now := time.monotonic() - started) < self.load.seconds:
+            due = int(now * self.rate) - sent
+            sent += due
+            for _ in range(due):
+                if len(tasks) >= MOST_OPEN:
+                    self.told["not sent"] += 1
+                    continue
+                task = asyncio.create_task(self.once())
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+            await asyncio.sleep(TICK)
+        offered = (sent - self.told["not sent"]) / self.load.seconds
+        if tasks:
+            await asyncio.wait(tasks)
+        self.end()
+        return offered
+
+    def end(self) -> None:
+        for line in self._idle:
+            line.close()
+
+    async def once(self) -> None:
+        asked = time.monotonic()
+        body = random.choice(self.load.bodies)  # noqa: S311 — spreads load, guards nothing
+        line = self._idle.pop() if self._idle else None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                line = line or await Line.open(self.load.port)
+                answered = await line.ask(request_bytes(self.load, body=body, key=str(uuid4())))
+        except (Hangup, OSError) as error:
+            self.told["no answer" if isinstance(error, TimeoutError) else "broken"] += 1
+            if line is not None:
+                line.close()
+            return
+        self.told[str(answered.status)] += 1
+        self.times.append(time.monotonic() - asked)
+        self._idle.append(line)
+
+
+async def overload(
+    folder: Path, tell: Callable[[str], None], *, seconds: float, connections: int = 64, built_in: bool = False
+) -> Overload:
+    async with fleet(folder) as ours:
+        api = await ours.api(workers=2)
+        await ours.working(await ours.worker())
+        load = Load(
+            port=api.port, path="/api/v1/orders", method="POST", token=ours.world.customer_token(), keyed=True,
+            bodies=tuple(map(order_body, (ours.world.hot, *ours.world.spread))), connections=connections,
+            seconds=seconds,
+        )  # fmt: skip
+        client: Client = BuiltIn() if built_in else Wrk.found(folder) or BuiltIn()
+        tell("Finding the peak …")
+        await client.run(load.at(seconds=min(2.0, seconds)))
+        before = _memory(api)
+        peak, most = max([((await client.run(load.at(connections=n))).rate, n) for n in (connections, 2 * connections)])
+        tell(f"Peak: {peak:.0f} orders a second. {TIMES} times the connections …")
+        closed = await _closed(api, client, load.at(connections=TIMES * connections), peak)
+        tell(f"{closed.goodput:.0f} a second. {TIMES} times the rate, whatever comes back …")
+        opened = await _open(api, load, peak)
+        faults = await _faults(ours, closed, opened)
+    return Overload(peak=peak, peak_connections=most, api_mb_before=before, closed=closed, open=opened, faults=faults)
+
+
+async def _closed(api: Api, client: Client, load: Load, peak: float) -> Phase:
+    watching, live = _watch(api)
+    measured = await client.run(load)
+    watching.cancel()
+    told = {"201": measured.good, "refused": measured.refused, "broken": measured.broken}
+    return Phase(
+        offered=measured.answers / measured.seconds, goodput=measured.rate, of_peak=measured.rate / peak, told=told,
+        p50=measured.p50_ms / 1_000, p99=measured.p99_ms / 1_000, recovered_after=await _recovery(load),
+        api_mb=_memory(api), live=dict(live),
+    )  # fmt: skip
+
+
+async def _open(api: Api, load: Load, peak: float) -> Phase:
+    watching, live = _watch(api)
+    loop = OpenLoop.of(load, TIMES * peak)
+    running = asyncio.create_task(loop.run())
+    await asyncio.sleep(load.seconds)
+    within = loop.told[str(PLACED)]
+    ended = time.monotonic()
+    recovered = ended + await _recovery(load)
+    offered = await running
+    watching.cancel()
+    times = sorted(loop.times)
+    return Phase(
+        offered=offered, goodput=within / load.seconds, of_peak=within / load.seconds / peak, told=dict(loop.told),
+        p50=percentile(times, 50), p99=percentile(times, 99), recovered_after=recovered - ended, api_mb=_memory(api),
+        live=dict(live),
+    )  # fmt: skip
+
+
+async def _recovery(load: Load) -> float:
+    """Seconds until three orders in a row were placed within half a second each."""
+    started, calm = time.monotonic(), 0
+    while calm < CALM_TRIES and time.monotonic() - started < LONGEST_RECOVERY:
+        alone = OpenLoop.of(load.at(seconds=TICK / 2), 1.0)
+        asked = time.monotonic()
+        await alone.once()
+        quick = time.monotonic() - asked < CALM_SECONDS and alone.told[str(PLACED)] == 1
+        calm = calm + 1 if quick else 0
+        alone.end()
+    return time.monotonic() - started
+
+
+def _watch(api: Api) -> tuple[asyncio.Task[None], Counter[int]]:
+    live: Counter[int] = Counter()
+
+    async def ask() -> None:
+        while True:
+            live[await status_of(api.port, "/health/live", PATIENCE)] += 1
+            await asyncio.sleep(0.5)
+
+    return asyncio.create_task(ask()), live
+
+
+def _memory(api: Api) -> float:
+    total = 0
+    for process in api.family:
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:
+            continue
+    return total / MEGABYTE
+
+
+async def _faults(ours: Fleet, *phases: Phase) -> list[str]:
+    """What was shed may be shed; nothing else may go wrong, and what was placed must be there."""
+    allowed = {str(PLACED), "refused", "not sent", *map(str, SHED)}
+    wrong = [f"{kind}: {n} times" for phase in phases for kind, n in phase.told.items() if n and kind not in allowed]
+    return wrong + ours.defects() + await disagreements(ours.addresses)
+
+
+def command(
+    seconds: Annotated[float, typer.Option(min=0.5, help="Length of each measurement.")] = 10.0,
+    connections: Annotated[int, typer.Option(min=1, help="At the peak.")] = 64,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    built_in_client: Annotated[bool, typer.Option(help="Don't use wrk.")] = False,
+) -> None:
+    """Exit code 1 when anything else than shedding happened to a request."""
+    found = in_scratch(
+        lambda folder, tell: overload(folder, tell, seconds=seconds, connections=connections, built_in=built_in_client)
+    )
+    conclude(asdict(found), found.faults, json)
+
+
+if __name__ == "__main__":
+    serve_command(command)
