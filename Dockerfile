@@ -16,6 +16,8 @@ COPY LICENSE alembic.ini ./
 COPY app ./app
 COPY migrations ./migrations
 COPY tools/__init__.py tools/migrate-db.py tools/migrate_verbs.py tools/migrate_work.py ./tools/
+COPY tools/worker.py tools/worker_verbs.py tools/worker_work.py tools/backup.py ./tools/
+COPY tools/backups ./tools/backups
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HOST=0.0.0.0 PORT=8000 WORKERS=1 DATA_DIR=/data
 USER hello

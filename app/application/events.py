@@ -30,6 +30,7 @@ class PublishedEvent:
     actor_id: UserId
     actor_kind: str
     data: Mapping[str, Any]
+    traceparent: str = ""
 
 
 class Policy(Protocol):

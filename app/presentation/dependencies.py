@@ -27,6 +27,7 @@ from app.shared.tenant_context import RequestContext, request_context
 SCHEME = "bearer "
 NAMES_TENANT = "x-tenant-id"
 LONGEST_NAME = 200
+SAMPLED = "-01"
 _PERMISSIONS_BY_NAME = {role.value: (role, PERMISSIONS[role]) for role in Role}
 
 
@@ -188,6 +189,7 @@ def _context(request: Request, caller: Caller) -> RequestContext:
         request_id=state["request_id"],
         ip=state["client_ip"],
         user_agent=state["user_agent"],
+        traceparent=state["traceparent"] if state["traceparent"].endswith(SAMPLED) else "",
     )
 
 

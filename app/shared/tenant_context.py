@@ -14,6 +14,7 @@ class RequestContext:
     """Travels with each message from the edge to the audit row; never through a shared task's context.
 
     `tenant_id` None opens a scope that sees no tenant's rows. `actor_kind` is user, anonymous or system.
+    `traceparent` is set for a trace that somebody keeps (W3C Trace Context, "sampled").
     `is_staff` callers always read what was last committed; others may be answered from a replica or a cache.
     """
 
@@ -26,6 +27,7 @@ class RequestContext:
     request_id: str = ""
     ip: str = ""
     user_agent: str = ""
+    traceparent: str = ""
 
 
 NO_CONTEXT = RequestContext()

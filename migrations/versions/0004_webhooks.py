@@ -47,6 +47,7 @@ CREATE TABLE webhook_deliveries (
     sequence INTEGER NOT NULL,
     body BYTEA NOT NULL,
     request_id TEXT NOT NULL,
+    traceparent TEXT NOT NULL DEFAULT '',
     status TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     next_attempt_at TIMESTAMP WITH TIME ZONE NOT NULL,

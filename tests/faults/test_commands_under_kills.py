@@ -1,4 +1,4 @@
-"""Everything that relays, reacts or answers is killed again and again: each commit has one event, each event one effect."""
+"""What relays, reacts and answers is killed again and again: each commit has its event, each event one effect."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ VARIABLES = {name.upper() for name in Settings.model_fields}
 NO_SETTINGS = {"BYPASSRLS", "BEGIN", "CHECK", "COMMIT", "FORCE", "LIKE", "UPDATE", "SECRET_KEY_FILE"}
 """Words in capitals that are SQL's, and the one example of a `*_FILE`."""
 
-PAGES = {"/docs", "/redoc", "/openapi.json"}
+PAGES = {"/docs", "/redoc", "/openapi.json", "/asyncapi.json"}
 """Served, and not part of the document they show."""
 
 DEFAULTS = {name.upper(): field.default for name, field in Settings.model_fields.items()}

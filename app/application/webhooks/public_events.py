@@ -19,7 +19,10 @@ PUBLIC_PREFIXES: Mapping[str, str] = MappingProxyType(
 """By the part of the type before the dot. Everything else is internal."""
 
 INTERNAL_PREFIXES = frozenset(
-    {"account", "session", "job", "schedule", "dead_letter", "webhook_endpoint", "message", "address", "branding", "file"}
+    {
+        *("account", "session", "job", "schedule", "dead_letter"),
+        *("webhook_endpoint", "message", "address", "branding", "file"),
+    }
 )
 """Sign-ins, the machinery, and what is told about webhooks and mail themselves: never sent."""
 

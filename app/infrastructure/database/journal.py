@@ -59,6 +59,8 @@ def write_journal(
 def _event(tenant_id: UUID, entry: Recorded) -> tuple[object, ...]:
     context, event = entry.context, entry.event
     metadata = {"actor_id": context.actor_id, "actor_kind": context.actor_kind, "request_id": context.request_id}
+    if context.traceparent:
+        metadata["traceparent"] = context.traceparent
     return (
         *(tenant_id, entry.stream_id, entry.version, entry.stream, event.type),
         *(json_bytes(event).decode(), json_bytes(metadata).decode(), event.occurred_at),

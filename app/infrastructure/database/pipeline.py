@@ -17,6 +17,7 @@ from app.infrastructure.database.idempotency import remember, settled
 from app.infrastructure.database.pool import Database, tenant_setting
 from app.infrastructure.database.scope import Scope, UnitOfWork
 from app.infrastructure.database.writer import Writes
+from app.infrastructure.observability.traces import continued
 from app.shared.errors import AppError, ConcurrentChange, Unavailable
 from app.shared.ids import TenantId
 from app.shared.mediator import Answer, Envelope, Handler, Message, Refused
@@ -119,7 +120,10 @@ class Pipeline:
         attempt = 1
         while True:
             try:
-                return await self._transaction(envelopes, prepare)
+                with continued(
+                    "commit", envelopes[0].context.traceparent
+                ):  # a batch's statements are its first member's
+                    return await self._transaction(envelopes, prepare)
             except (*RETRIED, asyncpg.UniqueViolationError) as error:
                 if isinstance(error, asyncpg.UniqueViolationError) and error.constraint_name not in self._made_anew:
                     raise

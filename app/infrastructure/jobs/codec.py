@@ -87,6 +87,7 @@ class JsonCommandCodec:
             "request_id": context.request_id,
             "ip": context.ip,
             "user_agent": context.user_agent,
+            "traceparent": context.traceparent,
         }
 
     def context_of(self, caller: Mapping[str, object]) -> RequestContext:
@@ -101,6 +102,7 @@ class JsonCommandCodec:
             request_id=str(caller["request_id"]),
             ip=str(caller["ip"]),
             user_agent=str(caller["user_agent"]),
+            traceparent=str(caller["traceparent"]),
         )
 
     def _form(self, command: type) -> _Form:

@@ -21,6 +21,8 @@ CONNECT_SECONDS = 2.0
 CLOSE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 4
 """The driver gives a connection up after three missed ones: a hung broker is noticed within 15 s."""
+_LAST_TURNS = 0.05
+"""The driver's channels end a few turns of the loop after their connection; a loop that stops before complains."""
 
 # The driver logs every attempt that fails, with a traceback; what is wrong is told once, by those who wait for it.
 for _name in ("aio_pika", "aiormq"):
@@ -148,9 +150,11 @@ class Broker:
             task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
+        """Bounded, whatever state the broker is in."""
         self.discard()
         if self._closing:
             await asyncio.wait(tuple(self._closing), timeout=5 * CLOSE_SECONDS)
+            await asyncio.sleep(_LAST_TURNS)
 
 
 async def _close(connection: AbstractConnection) -> None:

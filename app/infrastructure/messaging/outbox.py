@@ -88,5 +88,6 @@ def _message(row: Record, unheard: frozenset[str]) -> Message:
         actor_id=UserId(metadata["actor_id"]),
         actor_kind=metadata["actor_kind"],
         data=orjson.loads(row["data"]),
+        traceparent=metadata.get("traceparent", ""),
     )
     return Message(event=event, partition=row["partition"], subscriber=row["subscriber"], unheard=unheard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
@@ -18,6 +19,7 @@ from app.infrastructure.database.scope import Scope, UnitOfWork
 from app.infrastructure.database.writer import Writes
 from app.infrastructure.messaging.dead_letters import DeadLetters
 from app.infrastructure.messaging.transport import Message, Take
+from app.infrastructure.observability.traces import continued
 from app.shared.errors import AppError, Unavailable
 from app.shared.ids import TenantId
 from app.shared.mediator import Mediator, Sender
@@ -93,7 +95,8 @@ class Runner:
                 if message.event.id in fresh:
                     fresh.discard(message.event.id)
                     scope = Scope(work, context_of(message))
-                    await make(scope).react(message.event)
+                    with continued(f"react {name}", message.event.traceparent):
+                        await make(scope).react(message.event)
                     scope.close()
             writes = Writes(connection)
             await work.flush(writes)
@@ -123,7 +126,8 @@ class Runner:
             try:
                 if await self._is_handled(name, message):
                     return
-                await make(Sender(self._mediator, context_of(message))).react(event)
+                with continued(f"react {name}", event.traceparent):
+                    await make(Sender(self._mediator, context_of(message))).react(event)
                 await self._mark_handled(name, message)
             except Exception as error:
                 if _passes(error):
@@ -172,4 +176,5 @@ def _by_tenant(messages: Sequence[Message]) -> dict[TenantId, list[Message]]:
 
 def context_of(message: Message) -> RequestContext:
     """The system's, under the request id that caused the event: one id from the answer to the last reaction."""
-    return system_context(message.event.tenant_id, message.event.request_id)
+    event = message.event
+    return replace(system_context(event.tenant_id, event.request_id), traceparent=event.traceparent)

@@ -36,6 +36,7 @@ def decode(body: bytes) -> PublishedEvent:
             actor_id=UserId(UUID(found["actor_id"])),
             actor_kind=_text(found["actor_kind"]),
             data=_members(found["data"]),
+            traceparent=_text(found.get("traceparent", "")),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Unreadable(f"the body is no event ({type(error).__name__})") from error

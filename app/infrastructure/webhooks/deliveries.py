@@ -31,12 +31,12 @@ _SEND = """
 """
 _RESEND = """
     INSERT INTO webhook_deliveries
-        (tenant_id, id, endpoint_id, message_id, replay, type, stream_id, sequence, body, request_id, status, attempts,
-         next_attempt_at, created_at)
+        (tenant_id, id, endpoint_id, message_id, replay, type, stream_id, sequence, body, request_id, traceparent,
+         status, attempts, next_attempt_at, created_at)
     SELECT d.tenant_id, v.again, d.endpoint_id, d.message_id, (
             SELECT max(e.replay) + 1 FROM webhook_deliveries e
             WHERE e.tenant_id = d.tenant_id AND e.endpoint_id = d.endpoint_id AND e.message_id = d.message_id
-        ), d.type, d.stream_id, d.sequence, d.body, d.request_id, 'pending', 0, $4, $4
+        ), d.type, d.stream_id, d.sequence, d.body, d.request_id, d.traceparent, 'pending', 0, $4, $4
     FROM unnest($2::uuid[], $3::uuid[]) AS v(id, again)
     JOIN webhook_deliveries d ON d.tenant_id = $1 AND d.id = v.id
 """

@@ -34,7 +34,7 @@ class _InsertOnce(BulkInsert):
 _INSERT = _InsertOnce(
     WebhookDeliveryRow,
     *("tenant_id", "id", "endpoint_id", "message_id", "replay", "type", "stream_id", "sequence", "body", "request_id"),
-    *("status", "attempts", "next_attempt_at", "created_at"),
+    *("traceparent", "status", "attempts", "next_attempt_at", "created_at"),
 )
 
 
@@ -80,7 +80,8 @@ class WebhookPolicy:
             line.add(
                 (
                     *(event.tenant_id, self.ids.new(), webhook_id, event.id, 0, event.type, event.stream_id),
-                    *(event.version, body, event.request_id, "pending", 0, event.occurred_at, event.occurred_at),
+                    *(event.version, body, event.request_id, event.traceparent, "pending", 0),
+                    *(event.occurred_at, event.occurred_at),
                 )
             )
 

@@ -85,6 +85,7 @@ class WebhookDeliveryRow(SQLModel, table=True):
     sequence: int = Field(sa_column=Column(Integer, nullable=False))
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     request_id: str = Field(sa_column=Column(Text, nullable=False))
+    traceparent: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     status: str = Field(sa_column=Column(Text, nullable=False))
     attempts: int = Field(sa_column=Column(Integer, nullable=False))
     next_attempt_at: datetime = Field(sa_column=instant())

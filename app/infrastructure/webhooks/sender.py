@@ -16,7 +16,7 @@ from app.domain.webhooks.endpoint import WebhookNotFound
 from app.domain.webhooks.ids import WebhookId
 from app.infrastructure.database.connection import Record
 from app.infrastructure.database.pool import Database
-from app.infrastructure.observability.traces import current_traceparent
+from app.infrastructure.observability.traces import continued, current_traceparent
 from app.infrastructure.webhooks.claims import Claim, Claims
 from app.infrastructure.webhooks.poster import Poster
 from app.infrastructure.webhooks.signing import signed_headers
@@ -26,7 +26,7 @@ from app.shared.tenant_context import system_context
 USER_AGENT = "HelloTicket-Webhooks/1"
 
 _POST = """
-    SELECT d.message_id, d.body, d.request_id, e.url, e.secret, e.previous_secret, e.previous_until
+    SELECT d.message_id, d.body, d.request_id, d.traceparent, e.url, e.secret, e.previous_secret, e.previous_until
     FROM webhook_deliveries d JOIN webhook_endpoints e ON e.tenant_id = d.tenant_id AND e.id = d.endpoint_id
     WHERE d.tenant_id = $1 AND d.id = $2 AND d.status = 'pending' AND e.status = 'active'
 """
@@ -57,7 +57,8 @@ class WebhookSender:
             post = await connection.fetchrow(_POST, claim.tenant_id, claim.id)
         if post is None:  # paused, cancelled or deleted since it was claimed: the lease runs out
             return
-        answer = await self._posted(claim, post)
+        with continued("deliver webhook", post["traceparent"]):
+            answer = await self._posted(claim, post)
         record = RecordAttempt(webhook_id=claim.webhook_id, delivery_id=claim.id, lease=claim.lease, answer=answer)
         try:
             await self.mediator.send(record, system_context(claim.tenant_id, post["request_id"]))
@@ -91,6 +92,6 @@ class WebhookSender:
             sealed.append(post["previous_secret"])
         opened = [opened_for(self.sealer, webhook_id, secret) for secret in sealed]
         signed = signed_headers(post["message_id"], post["body"], opened, now)
-        trace = current_traceparent()
+        trace = current_traceparent() or post["traceparent"]
         traced = {"traceparent": trace} if trace else {}
         return {**signed, **traced, "x-request-id": post["request_id"], "user-agent": USER_AGENT}
