@@ -5,8 +5,7 @@ Made from the event classes of the program that is loaded, so it can't forget on
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -16,7 +15,7 @@ from pydantic import TypeAdapter
 from app.application.events import PublishedEvent
 from app.application.webhooks.payload import Payload
 from app.application.webhooks.public_events import PING, is_public
-from app.domain.kernel import DomainEvent
+from app.domain.kernel import DomainEvent, known_events
 from app.presentation.asyncapi_examples import REF, example_of
 from app.presentation.asyncapi_parts import (
     BROKER,
@@ -50,7 +49,7 @@ def asyncapi_bytes(version: str) -> Callable[[], bytes]:
 
 
 def asyncapi_document(version: str) -> Document:
-    events = event_classes()
+    events = known_events()
     schemas = _schemas(events)
     document: Document = {
         "asyncapi": "3.0.0",
@@ -71,22 +70,6 @@ def asyncapi_document(version: str) -> Document:
         names = document["channels"][channel.rpartition("/")[2]]["messages"]
         operation["messages"] = [{"$ref": f"{channel}/messages/{name}"} for name in names]
     return document
-
-
-def event_classes() -> dict[str, type[DomainEvent]]:
-    """By type, in order; the application's own, each as its module has it (slots leave a ghost of each class)."""
-    found = {event.type: event for event in _below(DomainEvent) if _real(event)}
-    return dict(sorted(found.items()))
-
-
-def _below(base: type[DomainEvent]) -> Iterator[type[DomainEvent]]:
-    for event in base.__subclasses__():
-        yield event
-        yield from _below(event)
-
-
-def _real(event: type[DomainEvent]) -> bool:
-    return event.__module__.startswith("app.") and getattr(sys.modules[event.__module__], event.__name__, None) is event
 
 
 def _schemas(events: Mapping[str, type[DomainEvent]]) -> Schemas:

@@ -81,10 +81,11 @@ def _document(app: FastAPI) -> Document:
         routes=app.routes,
         servers=[{"url": "/"}],
     )
+    with_jobs = "Job" in document.get("components", {}).get("schemas", {})
     for method, operation in _operations(document):
         _drop_stock_problem(operation)
         if X_PERMISSION in operation:
-            _complete(method, operation)
+            _complete(method, operation, with_jobs=with_jobs)
     used = {tag for _, operation in _operations(document) for tag in operation.get("tags", ())}
     document["tags"] = [{"name": tag, "description": words} for tag, words in TAGS.items() if tag in used]
     components = document.setdefault("components", {})
@@ -108,9 +109,9 @@ def _drop_stock_problem(operation: Operation) -> None:
         del operation["responses"]["422"]
 
 
-def _complete(method: str, operation: Operation) -> None:
+def _complete(method: str, operation: Operation, *, with_jobs: bool) -> None:
     takes_key = method in TAKE_KEYS and X_IDEMPOTENCY not in operation
-    if takes_key and X_ASYNC not in operation:
+    if takes_key and with_jobs and X_ASYNC not in operation:
         _add_queued(operation)
     _add_parameters(method, operation, takes_key=takes_key)
     _add_body_example(operation)

@@ -133,9 +133,7 @@ async def call(
     if operation.id in IMAGE_BODIES:
         content_type, content = IMAGE_BODIES[operation.id]
         sent = dict(headers) | {"Content-Type": content_type}
-        return await system.client.request(
-            operation.method, path_of(operation, things), content=content, headers=sent
-        )
+        return await system.client.request(operation.method, path_of(operation, things), content=content, headers=sent)
     if operation.id == "get_file":
         parameters = {**things.link, **parameters}
     return await system.client.request(

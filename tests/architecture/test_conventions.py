@@ -38,8 +38,8 @@ EVENTS: list[type[DomainEvent]] = classes.defined(DomainEvent, app.domain)
 ERRORS: list[type[AppError]] = classes.defined(AppError)
 TABLES = list(metadata.tables.values())
 CODE = sources("app", "tools")
-GLOBAL_TABLES = {"tenants", "users", "credentials"}
-"""Who there is; row-level security reaches them through memberships. docs/decisions/0005."""
+GLOBAL_TABLES = {"tenants", "users", "credentials", "leases", "workers", "schedules"}
+"""Who there is; row-level security reaches them through memberships (docs/decisions/0005). And who works on what."""
 
 
 def complaints(rule: Callable[[Source], list[str]], *folders: str, but: tuple[str, ...] = ()) -> list[str]:

@@ -54,6 +54,10 @@ class RabbitServer:
         self._epmd: subprocess.Popen[bytes] | None = None
         self.url = f"amqp://guest:guest@127.0.0.1:{self._port}/"
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
     def handed_over(self) -> tuple[int, int]:
         """The pids of server and epmd: whoever has them ends them."""
         assert self._process is not None, "it does not run"

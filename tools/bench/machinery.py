@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import orjson
 import typer
+import uvloop
 from rich.console import Console
 
 T = TypeVar("T")
@@ -27,14 +28,18 @@ def in_scratch(run: Callable[[Path, Tell], Awaitable[T]]) -> T:
     async def inside(folder: Path) -> T:
         return await run(folder, lambda line: out.print(line, style="dim"))
 
-    with tempfile.TemporaryDirectory(prefix="hello-trial-", ignore_cleanup_errors=True) as folder:
-        return asyncio.run(inside(Path(folder) / "data"))
+    with (
+        tempfile.TemporaryDirectory(prefix="hello-trial-", ignore_cleanup_errors=True) as folder,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(inside(Path(folder) / "data"))
 
 
 def conclude(figures: Mapping[str, Any], faults: Sequence[str], json: Path | None) -> None:
     """Prints, writes, and ends with exit code 1 when there are faults."""
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "load_now": os.getloadavg()[0]}
-    told = orjson.dumps({**figures, "machine": machine}, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
+    shape = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    told = orjson.dumps({**figures, "machine": machine}, option=shape, default=str)
     out.print(told.decode())
     if json is not None:
         json.write_bytes(told)

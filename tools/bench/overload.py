@@ -6,32 +6,27 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
 
 import psutil
 import typer
 
-from tools.bench.client import BuiltIn, Hangup, Line, percentile, request_bytes
+from tools.bench.client import BuiltIn, percentile
 from tools.bench.counts import disagreements
 from tools.bench.fleet import Api, Fleet, fleet, status_of
 from tools.bench.load import Client, Load
 from tools.bench.machinery import conclude, in_scratch, serve_command
+from tools.bench.open_loop import PATIENCE, OpenLoop
 from tools.bench.world import order_body
 from tools.bench.wrk import Wrk
 
 TIMES = 10
 PLACED, SHED = 201, {429, 503}
-TICK = 0.01
-MOST_OPEN = 3_000
-"""Connections the open-loop client holds at most; what is due beyond that is counted as not sent."""
-PATIENCE = 15.0
 CALM_TRIES, CALM_SECONDS = 3, 0.5
 LONGEST_RECOVERY = 60.0
 MEGABYTE = 1_048_576
@@ -60,64 +55,6 @@ class Overload:
     closed: Phase
     open: Phase
     faults: list[str]
-
-
-@dataclass(slots=True)
-class OpenLoop:
-    """Sends at a rate, whether it is answered or not."""
-
-    load: Load
-    rate: float
-    told: Counter[str]
-    times: list[float]
-    _idle: deque[Line]
-
-    @classmethod
-    def of(cls, load: Load, rate: float) -> OpenLoop:
-        return cls(load, rate, Counter(), [], deque())
-
-    async def run(self) -> float:
-        """The rate that was really offered."""
-        tasks: set[asyncio.Task[None]] = set()
-        started = time.monotonic()
-        sent = 0
-        while (now := time.monotonic() - started) < self.load.seconds:
-            due = int(now * self.rate) - sent
-            sent += due
-            for _ in range(due):
-                if len(tasks) >= MOST_OPEN:
-                    self.told["not sent"] += 1
-                    continue
-                task = asyncio.create_task(self.once())
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-            await asyncio.sleep(TICK)
-        offered = (sent - self.told["not sent"]) / self.load.seconds
-        if tasks:
-            await asyncio.wait(tasks)
-        self.end()
-        return offered
-
-    def end(self) -> None:
-        for line in self._idle:
-            line.close()
-
-    async def once(self) -> None:
-        asked = time.monotonic()
-        body = random.choice(self.load.bodies)  # noqa: S311 — spreads load, guards nothing
-        line = self._idle.pop() if self._idle else None
-        try:
-            async with asyncio.timeout(PATIENCE):
-                line = line or await Line.open(self.load.port)
-                answered = await line.ask(request_bytes(self.load, body=body, key=str(uuid4())))
-        except (Hangup, OSError) as error:
-            self.told["no answer" if isinstance(error, TimeoutError) else "broken"] += 1
-            if line is not None:
-                line.close()
-            return
-        self.told[str(answered.status)] += 1
-        self.times.append(time.monotonic() - asked)
-        self._idle.append(line)
 
 
 async def overload(
@@ -158,7 +95,7 @@ async def _closed(api: Api, client: Client, load: Load, peak: float) -> Phase:
 
 async def _open(api: Api, load: Load, peak: float) -> Phase:
     watching, live = _watch(api)
-    loop = OpenLoop.of(load, TIMES * peak)
+    loop = OpenLoop(load, TIMES * peak)
     running = asyncio.create_task(loop.run())
     await asyncio.sleep(load.seconds)
     within = loop.told[str(PLACED)]
@@ -178,12 +115,11 @@ async def _recovery(load: Load) -> float:
     """Seconds until three orders in a row were placed within half a second each."""
     started, calm = time.monotonic(), 0
     while calm < CALM_TRIES and time.monotonic() - started < LONGEST_RECOVERY:
-        alone = OpenLoop.of(load.at(seconds=TICK / 2), 1.0)
+        alone = OpenLoop(load, 1.0)
         asked = time.monotonic()
         await alone.once()
         quick = time.monotonic() - asked < CALM_SECONDS and alone.told[str(PLACED)] == 1
         calm = calm + 1 if quick else 0
-        alone.end()
     return time.monotonic() - started
 
 

@@ -20,6 +20,7 @@ SHOWN = 5
 _WAITING = """
     SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) + (SELECT count(*) FROM queue_messages)
         + (SELECT count(*) FROM jobs WHERE status IN ('queued', 'running'))
+        + (SELECT count(*) FROM outgoing_messages WHERE status = 'queued')
 """
 _CHECKS = {
     "events and outbox rows that have no partner": """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 import aio_pika
@@ -36,7 +36,26 @@ class Missing(Exception):
 
 @contextmanager
 def speaking() -> Generator[None]:
-    """Raises Missing, and Unavailable for whatever shows that the broker is gone, hung, or refuses."""
+    """Raises Missing, and Unavailable for whatever shows that the broker is gone, hung, or refuses.
+
+    A cancellation stays one: `asyncio.wait_for`, which the driver uses, may swallow it (cpython issue 86296).
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+
+    def cancelled() -> bool:
+        return task is not None and task.cancelling() > before
+
+    try:
+        with _translated(cancelled):
+            yield
+    finally:
+        if cancelled():
+            raise asyncio.CancelledError
+
+
+@contextmanager
+def _translated(cancelled: Callable[[], bool]) -> Generator[None]:
     try:
         yield
     except ChannelNotFoundEntity as error:
@@ -47,8 +66,7 @@ def speaking() -> Generator[None]:
             "empty or move its messages, delete it (rabbitmqctl delete_queue <name>) and start them again."
         ) from error
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if cancelled():
             raise
         raise away() from error  # the driver cancels whoever waits for a connection that it closes
     except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:

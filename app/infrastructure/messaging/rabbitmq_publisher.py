@@ -56,6 +56,7 @@ class Publisher:
             self._channel = None
             raise Unavailable("A queue is missing on the broker; it will be declared again.", retry_after=1) from error
         except Unavailable:
+            self._channel = None  # it may look open until the connection is closed, which takes a while
             self._broker.discard()
             raise
 

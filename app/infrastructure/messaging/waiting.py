@@ -6,8 +6,13 @@ import asyncio
 
 
 async def news(event: asyncio.Event, seconds: float) -> None:
-    """Returns when `event` is set, or after `seconds`."""
+    """Returns when `event` is set, or after `seconds`.
+
+    Not by `wait_for`: Python 3.11's swallows a cancellation that comes together with the news (bpo-37658), and a worker
+    that misses its cancellation never ends.
+    """
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     except TimeoutError:
         return

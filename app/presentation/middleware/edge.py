@@ -5,6 +5,7 @@ One instance of work per request, one wrapped `send`; what is constant is made a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable
 from time import perf_counter
 from typing import Protocol
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.presentation.middleware.cors import Cors
 from app.presentation.middleware.guards import check_headers, check_url, guard_body
 from app.presentation.middleware.identity import identify
+from app.presentation.middleware.room import ALWAYS, Room
 from app.presentation.middleware.security_headers import Header, security_headers
 from app.presentation.problems import crash_response, error_response
 from app.presentation.uploads import FileLimits
@@ -69,14 +71,13 @@ def add_edge(app: FastAPI, settings: Settings, log: EdgeLog, meter: EdgeMeter) -
 class Edge:
     """See the module. Everything but HTTP is passed through."""
 
-    def __init__(
-        self, app: ASGIApp, *, settings: Settings, log: EdgeLog, meter: EdgeMeter, limits: FileLimits
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, log: EdgeLog, meter: EdgeMeter, limits: FileLimits) -> None:
         self._app = app
         self._cors = Cors(self._inside, settings.origins)
         self._defaults = security_headers(settings)
         self._names = frozenset(name for name, _ in self._defaults)
         self._limits = limits
+        self._room, self._open = Room(settings.max_requests_in_flight), Room(sys.maxsize)
         self._access, self._crash = log.access, log.crash
         self._begin, self._end = meter.begin, meter.end
 
@@ -111,7 +112,8 @@ class Edge:
         try:
             check_url(scope)
             check_headers(scope, exchange.headers)
-            await self._app(scope, guard_body(exchange.headers, receive, self._limits.of(scope)), send)
+            with self._open if scope["path"].startswith(ALWAYS) else self._room:
+                await self._app(scope, guard_body(exchange.headers, receive, self._limits.of(scope)), send)
         except AppError as error:
             await error_response(scope, error)(scope, receive, send)
         except ClientDisconnect:

@@ -191,7 +191,7 @@ async def test_what_hands_out_secrets_is_never_queued(system: System, organizer:
 
 async def test_one_request_id_leads_from_the_answer_to_what_the_job_did(system: System, organizer: Organizer) -> None:
     product = await system.product(organizer)
-    location = await queued_order(system, organizer.owner, product.id, **{"X-Request-ID": "trace-me-7"})
+    location = await queued_order(system, organizer.owner, product.id, 1, **{"X-Request-ID": "trace-me-7"})
     await run_now(system, organizer.owner, location)
 
     told = await rows(system, "SELECT type FROM outbox WHERE request_id = 'trace-me-7' ORDER BY id")

@@ -401,7 +401,7 @@ async def test_what_dies_as_a_message_can_be_replayed_and_then_succeeds(
         await system.client.post(f"/api/v1/dead-letters/{letter['id']}/replay", headers=headers)
 
         async def succeeded() -> bool:
-            return (await job(system, organizer.owner, location))["status"] == "succeeded"
+            return bool((await job(system, organizer.owner, location))["status"] == "succeeded")
 
         await until(succeeded, "the replay")
         found = await ended(system, organizer.owner, location)

@@ -13,17 +13,14 @@ from tests.support.system import Organizer, System
 @pytest.mark.parametrize(
     "statement",
     [
-        *(
-            f"SELECT 1 FROM {table}"
-            for table in ("products", "stock_pools", "audit_log", "sessions")
-        ),
+        *(f"SELECT 1 FROM {table}" for table in ("products", "stock_pools", "audit_log", "sessions")),
         "SELECT customer_email FROM orders",
         "SELECT body FROM idempotency_keys",
         "SELECT key FROM idempotency_keys",
         "SELECT arguments FROM jobs",
         "UPDATE events SET data = '{}'",
         "UPDATE outbox SET stream_id = id",
-        "INSERT INTO outbox SELECT * FROM outbox",
+        "INSERT INTO outbox (tenant_id, id) SELECT tenant_id, id FROM outbox",
         "INSERT INTO inbox SELECT * FROM inbox",
         "UPDATE dead_letters SET reason = ''",
         "UPDATE queue_messages SET body = ''",

@@ -27,7 +27,10 @@ DEAD = "SELECT message_id, reason, tries FROM dead_letters"
 
 class Asked:
     def __init__(self, react: React) -> None:
-        self.react = react
+        self._react = react
+
+    async def react(self, event: PublishedEvent) -> None:
+        await self._react(event)
 
 
 def take(database: Database, react: React) -> Take:
@@ -61,7 +64,7 @@ async def test_it_is_asked_again_when_its_process_died_on_the_way(database: Data
             await asyncio.Event().wait()
 
     own = take(database, react)
-    doomed = asyncio.create_task(own([message]))
+    doomed = asyncio.ensure_future(own([message]))
     await reached.wait()
     doomed.cancel()
     await asyncio.gather(doomed, return_exceptions=True)

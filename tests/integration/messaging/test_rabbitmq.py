@@ -13,6 +13,7 @@ import pytest
 from aio_pika import ExchangeType
 
 from app.infrastructure.messaging.broker import Broker
+from app.infrastructure.messaging.rabbitmq_consumer import consuming
 from app.infrastructure.messaging.rabbitmq_dead import UNREADABLE
 from app.infrastructure.messaging.rabbitmq_topology import Topology, waiting
 from app.infrastructure.messaging.rabbitmq_transport import RabbitTransport
@@ -87,11 +88,10 @@ async def test_who_and_why_travel_beside_the_body(place: Place) -> None:
     await transport.publish([sent])
     broker = Broker(place.url, purpose="test")
     async with broker.channel() as channel:
-        queue = await channel.get_queue(place.topology.queue(EVERYTHING.name, 0), ensure=False)
-        found = await queue.get(no_ack=True)
+        consumption = await consuming(channel, place.topology.queue(EVERYTHING.name, 0), 1)
+        (found,) = await consumption.arrivals.next(1)
     await broker.close()
 
-    assert found is not None
     assert found.message_id == str(sent.event.id)
     assert found.headers["request_id"] == sent.event.request_id
     assert found.headers["tenant_id"] == str(SOMEBODY)
@@ -264,7 +264,7 @@ async def test_an_exchange_of_another_kind_is_told_too(place: Place) -> None:
 
 
 async def test_the_probe_answers(place: Place) -> None:
-    assert await place.transport(PLACED).probe() == {"ok": True, "transport": "rabbitmq"}
+    assert await place.transport(PLACED).probe() == {"ok": True, "active": "rabbitmq"}
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://localhost", "amqp://", "amqp://[::1"])

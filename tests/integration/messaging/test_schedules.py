@@ -90,7 +90,7 @@ async def dying(database: Database) -> tuple[datetime, asyncio.Future[None]]:
 
     lost = scheduler(database, never)
 
-    async def nothing(*_: object) -> None:
+    async def nothing(name: str, tick: datetime) -> None:
         return
 
     lost._let_go = nothing  # type: ignore[method-assign]

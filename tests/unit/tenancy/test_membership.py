@@ -96,7 +96,10 @@ def test_rank_decides_whom_one_may_change(actor: Role, concerned: Role) -> None:
 
 def test_each_role_may_what_the_contract_says() -> None:
     assert PERMISSIONS[None] == {"products:read"}
-    assert PERMISSIONS[Role.MEMBER] == {"products:read", "orders:read", "users:read", "tenants:read"}
+    assert PERMISSIONS[Role.MEMBER] == {
+        *("products:read", "orders:read", "users:read", "tenants:read", "jobs:read"),
+        *("settings:read", "messages:read", "webhooks:read", "stock:read"),
+    }
     assert PERMISSIONS[Role.OWNER] == PERMISSIONS[Role.ADMIN] == ALL_PERMISSIONS
     assert not [name for name in PERMISSIONS[Role.CUSTOMER] if name.startswith("users:") or name.endswith(":write")]
     assert [role for role in Role if role.is_staff] == [Role.OWNER, Role.ADMIN, Role.MEMBER]
