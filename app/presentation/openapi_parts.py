@@ -137,7 +137,7 @@ PARAMETERS: dict[str, Any] = {
     "Prefer": _header(
         "Prefer",
         "`respond-async`: take the command now, run it later, answer 202 with the job's address (RFC 7240).",
-        {"type": "string", "enum": ["respond-async"]},
+        _TEXT,
     ),
     "IfNoneMatch": _header("If-None-Match", "The ETag of an earlier answer: 304 when nothing changed.", _TEXT),
 }

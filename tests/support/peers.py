@@ -149,7 +149,7 @@ async def until(true: Callable[[], Awaitable[object]], what: str = "it") -> None
 
 @dataclass(slots=True)
 class Peer:
-    """One process. `announce` False: nobody is woken, as when the carrier of signals is away."""
+    """One process; its signals reach nobody else, as when their carrier is away."""
 
     database: Database
     subscribers: Mapping[str, Subscriber]

@@ -75,6 +75,11 @@ class Recorder:
     def ids(self) -> set[UUID]:
         return {one.event.id for one in self.taken}
 
+    @property
+    def distinct(self) -> int:
+        """Messages without those that say the same again."""
+        return len({(one.partition, one.event.version) for one in self.taken})
+
     def versions(self, partition: int = 0) -> list[int]:
         """In the order in which they were first taken."""
         return list(dict.fromkeys(one.event.version for one in self.taken if one.partition == partition))

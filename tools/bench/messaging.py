@@ -39,6 +39,7 @@ from app.infrastructure.messaging.relay import GROUP, Relay
 from app.infrastructure.messaging.runner import Runner
 from app.infrastructure.messaging.transport import PARTITIONS, Subscription, Transport
 from app.infrastructure.messaging.wiring import Messaging
+from app.infrastructure.observability.logs import configure_logs
 from app.shared.tenant_context import RequestContext, system_context
 from app.startup import opened
 from app.workers import working
@@ -89,6 +90,7 @@ async def compared(
     folder: Path, tell: Callable[[str], None], *, backlog: int, rounds: int, orders: int, rate: float, url: str | None
 ) -> dict[str, Measured]:
     async with fleet(folder, webhook_allow_private=True) as ours:
+        configure_logs(ours.settings)
         carriers = {"postgres": None} | ({"rabbitmq": url} if url else {})
         rates: dict[str, list[tuple[float, float]]] = {name: [] for name in carriers}
         late: dict[str, list[float]] = {}
@@ -121,6 +123,9 @@ async def _throughput(ours: Fleet, backlog: int, broker: str | None) -> tuple[fl
             async with asyncio.timeout(READY_SECONDS):
                 while len(messaging.leases.held(GROUP)) < PARTITIONS:  # noqa: ASYNC110 — its own task takes them
                     await asyncio.sleep(0.05)
+            await _fill(ours.addresses, ours.world, 1)
+            await _worked_off(ours.addresses, counting, 1, 0.0)  # queues are declared, plans are made
+            counting.seen = 0
             await _fill(ours.addresses, ours.world, backlog)
             started = time.perf_counter()
             messaging.relay.wake()

@@ -21,8 +21,8 @@ _LENGTH = b"content-length: "
 class OpenLoop:
     """`told` counts by status, `times` are seconds; one run each. As cheap as Python allows: it shares the machine."""
 
-    def __init__(self, load: Load, rate: float) -> None:
-        self._load, self._rate = load, rate
+    def __init__(self, load: Load, rate: float, *, most_open: int = MOST_OPEN) -> None:
+        self._load, self._rate, self._most_open = load, rate, most_open
         self._requests = [request_bytes(load, body=body, key="KEYKEYKEYKEY") for body in load.bodies]
         self._key = f"open-{secrets.token_hex(6)}-"
         self._numbers = 0
@@ -54,14 +54,15 @@ class OpenLoop:
         ends = time.monotonic() + PATIENCE
         while self.waiting and time.monotonic() < ends:  # noqa: ASYNC110 — protocols count it down
             await asyncio.sleep(TICK)
-        self.told["no answer"] += self.waiting
+        if self.waiting:
+            self.told["no answer"] += self.waiting
         for task in self._pending:
             task.cancel()
         for wire in self._idle:
             wire.close()
 
     def _send(self) -> None:
-        if self.waiting >= MOST_OPEN:
+        if self.waiting >= self._most_open:
             self.told["not sent"] += 1
             return
         self.waiting += 1

@@ -38,7 +38,7 @@ class Missing(Exception):
 def speaking() -> Generator[None]:
     """Raises Missing, and Unavailable for whatever shows that the broker is gone, hung, or refuses.
 
-    A cancellation stays one: `asyncio.wait_for`, which the driver uses, may swallow it (cpython issue 86296).
+    A cancellation stays one: `asyncio.wait_for`, which the driver uses, may swallow it (bpo-37658).
     """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
