@@ -18,7 +18,7 @@ async def test_each_process_is_replaced_and_no_request_fails(data_dir: Path) -> 
     assert found.orders > 0
 
 
-async def test_without_time_to_drain_clients_notice(data_dir: Path) -> None:
-    """The twin: the port is closed before anybody could know."""
-    found = await rolling(data_dir, print, rounds=1, clients=8, drain=0)
+async def test_who_does_not_ask_for_readiness_notices(data_dir: Path) -> None:
+    """The twin."""
+    found = await rolling(data_dir, print, rounds=1, clients=8, balanced=False)
     assert [fault for fault in found.faults if fault.startswith(("cut off", "no answer", "503"))]

@@ -67,18 +67,18 @@ class Balancer:
 
 
 async def rolling(
-    folder: Path, tell: Callable[[str], None], *, rounds: int = 2, clients: int = 16, drain: int = DRAIN_SECONDS
+    folder: Path, tell: Callable[[str], None], *, rounds: int = 2, clients: int = 16, balanced: bool = True
 ) -> Rolling:
-    """`drain` 0 is the twin: clients learn of the end of a process by their requests."""
+    """Not `balanced` is the twin: clients learn of the end of a process by their requests."""
     async with fleet(folder) as ours:
         async with owner(ours.addresses) as connection:
             await connection.execute(TABLE)
         recorder = await ours.worker("tools.bench.recording")
-        apis = [await ours.api(drain=drain) for _ in range(PROCESSES)]
+        apis = [await ours.api(drain=DRAIN_SECONDS) for _ in range(PROCESSES)]
         await ours.working(recorder)
         told, over, codes = Told(), asyncio.Event(), list[int]()
         balancer = Balancer(apis)
-        balancing = asyncio.create_task(balancer.run())
+        balancing = asyncio.create_task(balancer.run() if balanced else asyncio.sleep(LONGEST))
         numbers = itertools.takewhile(lambda _: not over.is_set(), itertools.count())
         habits = Habits(clients=clients, aborts=0.0, later=0.2)
         crowding = asyncio.create_task(crowd(ours.world, balancer.ports, told, numbers, habits))
@@ -87,7 +87,7 @@ async def rolling(
             async with asyncio.timeout(LONGEST):
                 for which in list(range(PROCESSES)) * rounds:
                     tell(f"Replacing process {which + 1} …")
-                    codes.append(await _replace(ours, apis, which, drain))
+                    codes.append(await _replace(ours, apis, which))
                 seconds = time.monotonic() - started
                 over.set()
                 lives = await crowding
@@ -98,11 +98,11 @@ async def rolling(
         return await _judged(ours, told, lives, codes, seconds)
 
 
-async def _replace(ours: Fleet, apis: list[Api], which: int, drain: int) -> int:
+async def _replace(ours: Fleet, apis: list[Api], which: int) -> int:
     """Its exit code. The next process takes over the port, as behind a balancer with fixed places."""
     await asyncio.sleep(1)
     code = await apis[which].stop()
-    apis[which] = await ours.api(port=apis[which].port, drain=drain)
+    apis[which] = await ours.api(port=apis[which].port, drain=DRAIN_SECONDS)
     await asyncio.sleep(1)
     return code
 
