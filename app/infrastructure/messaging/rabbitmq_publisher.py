@@ -19,6 +19,8 @@ from app.infrastructure.messaging.wire import encode
 from app.shared.errors import Unavailable
 
 PUBLISH_SECONDS = 5.0
+AT_ONCE = 200
+"""Messages on their way at a time, so that a slow broker with much to do is not taken for one that hangs."""
 
 
 class Publisher:
@@ -39,9 +41,15 @@ class Publisher:
         self._events: AbstractExchange | None = None
         self._opening: asyncio.Task[None] | None = None
         self._room: Counter[int] = Counter()
+        self._turn = asyncio.Lock()
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Raises Unavailable, within PUBLISH_SECONDS."""
+        """Raises Unavailable, within PUBLISH_SECONDS of the last that was confirmed."""
+        for start in range(0, len(messages), AT_ONCE):
+            async with self._turn:
+                await self._publish(messages[start : start + AT_ONCE])
+
+    async def _publish(self, messages: Sequence[Message]) -> None:
         try:
             with speaking():
                 async with asyncio.timeout(PUBLISH_SECONDS):
