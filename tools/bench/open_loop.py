@@ -12,7 +12,7 @@ from tools.bench.client import request_bytes
 from tools.bench.load import Load
 
 TICK = 0.005
-MOST_OPEN = 8_000
+MOST_OPEN = 3_000
 """Connections held at most; what is due beyond that is counted as not sent."""
 PATIENCE = 15.0
 _LENGTH = b"content-length: "

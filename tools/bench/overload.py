@@ -27,6 +27,8 @@ from tools.bench.world import order_body
 from tools.bench.wrk import Wrk
 
 TIMES = 10
+RAMP = 0.4
+"""The share of the open loop's time that is not judged: thousands of connections are made first."""
 PLACED, SHED = 201, {429, 503}
 CALM_TRIES, CALM_SECONDS = 3, 0.5
 LONGEST_RECOVERY = 60.0
@@ -108,15 +110,17 @@ async def _open(api: Api, load: Load, peak: float, most_open: int) -> Phase:
     watching, live = _watch(api)
     loop = OpenLoop(load, TIMES * peak, most_open=most_open)
     running = asyncio.create_task(loop.run())
-    await asyncio.sleep(load.seconds)
-    within = loop.told[str(PLACED)]
+    await asyncio.sleep(load.seconds * RAMP)
+    before, began = loop.told[str(PLACED)], time.monotonic()
+    await asyncio.sleep(load.seconds * (1 - RAMP))
     ended = time.monotonic()
+    goodput = (loop.told[str(PLACED)] - before) / (ended - began)
     recovered = ended + await _recovery(load)
     offered = await running
     watching.cancel()
     times = sorted(loop.times)
     return Phase(
-        offered=offered, goodput=within / load.seconds, of_peak=0.0, told=dict(loop.told),
+        offered=offered, goodput=goodput, of_peak=0.0, told=dict(loop.told),
         p50=percentile(times, 50), p99=percentile(times, 99), recovered_after=recovered - ended, api_mb=_memory(api),
         live=dict(live),
     )  # fmt: skip

@@ -80,14 +80,14 @@ class Guard:
         """Raises WebhookUrlRefused. The sender asks again: what may be called depends on the settings of now."""
         try:
             found = httpx.URL(url)
-            port = found.port or HTTPS_PORT
+            host, port = found.raw_host, HTTPS_PORT if found.port is None else found.port
         except (httpx.InvalidURL, UnicodeError) as error:
             raise _refused("is no URL") from error
         if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
             raise _refused(f"takes up to {LONGEST_URL} printable ASCII characters without spaces or backslashes")
         if found.scheme != "https" and not (self._allow_http and found.scheme == "http"):
             raise _refused("must begin with https://")
-        if not found.host or found.userinfo or found.fragment:
+        if not host or found.userinfo or found.fragment:
             raise _refused("must name a host, and neither a user nor a fragment")
         if port not in WEB_PORTS and not FIRST_UNPRIVILEGED_PORT <= port <= LAST_PORT:
             raise _refused("must have port 80, 443, or one from 1024 to 65535")

@@ -116,6 +116,6 @@ def _retry_after(value: str | None, now: datetime) -> timedelta | None:
         return timedelta(seconds=int(value[:_MAX_DELTA_DIGITS]))
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year, an hour or an offset of twenty digits
         return None
     return max((at if at.tzinfo else at.replace(tzinfo=UTC)) - now, timedelta())

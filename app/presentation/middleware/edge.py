@@ -112,7 +112,7 @@ class Edge:
         try:
             check_url(scope)
             check_headers(scope, exchange.headers)
-            with self._open if scope["path"].startswith(ALWAYS) else self._room:
+            async with self._open if scope["path"].startswith(ALWAYS) else self._room:
                 await self._app(scope, guard_body(exchange.headers, receive, self._limits.of(scope)), send)
         except AppError as error:
             await error_response(scope, error)(scope, receive, send)

@@ -44,6 +44,7 @@ STRICT = Guard(Resolver(), allow_private=False, allow_http=False)
         *("http://shop.example.com/", "ftp://shop.example.com/", "//shop.example.com/", "shop.example.com", ""),
         *("https://", "https:///hooks", "https://user@shop.example.com/", "https://user:pw@shop.example.com/"),
         *("https://shop.example.com/#part", "https://shop.example.com:22/", "https://shop.example.com:25/"),
+        "https://shop.example.com:0/",
         *("https://shop.example.com:99999/", "https://shop.example.com:x/", "https://exa mple.com/"),
         *("https://shop.example.com/\\evil", "https://shop.example.com\\@127.0.0.1/", "https://ex\tample.com/"),
         *("https://täst.example.com/", "javascript:alert(1)", "file:///etc/passwd", "https://[::1/"),
@@ -60,6 +61,7 @@ def test_a_url_that_is_not_plain_https_is_refused(url: str) -> None:
     [
         *("https://shop.example.com", "https://shop.example.com:443/a?b=c", "https://shop.example.com:8443/"),
         *("HTTPS://SHOP.EXAMPLE.COM/", "https://93.184.215.14/", "https://xn--tst-qla.example.com/"),
+        *("https://xn--/", "https://xn--a.example.com/", "https://xn--ls8h.la/"),  # no IDNA 2008: the look-up judges
     ],
 )
 def test_plain_https_is_taken(url: str) -> None:
