@@ -21,6 +21,7 @@ from app.infrastructure.database.embedded import EmbeddedServer, connections_for
 from app.infrastructure.database.verdict import database_faults, migration_faults
 from app.infrastructure.messaging.schedules import list_schedules, start_now
 from app.infrastructure.observability.logs import configure_logs
+from app.shared.errors import Unavailable
 from app.shared.ids import DeadLetterId
 from app.shared.settings import SettingsFault, load_settings
 from app.shared.tenant_context import RequestContext, system_context
@@ -38,8 +39,11 @@ out = Console(soft_wrap=True, highlight=False, markup=False)
 
 
 @asynccontextmanager
-async def _application() -> AsyncGenerator[Application]:
-    """Raises AppError and SettingsFault. The embedded server is joined, and started when nobody else did."""
+async def _application(*, patient: bool = False) -> AsyncGenerator[Application]:
+    """Raises AppError and SettingsFault. The embedded server is joined, and started when nobody else did.
+
+    With `patient`, a database that is away is no reason to end: all background work waits for it.
+    """
     settings = load_settings()
     configure_logs(settings)
     if settings.production:
@@ -50,7 +54,13 @@ async def _application() -> AsyncGenerator[Application]:
             server = EmbeddedServer(settings.data_dir, max_connections=connections_for(settings))
             addresses = await stack.enter_async_context(server.joined())
         application = await stack.enter_async_context(opened(settings, addresses, kind="worker"))
-        faults = await (database_faults if settings.production else migration_faults)(application.database)
+        try:
+            faults = await (database_faults if settings.production else migration_faults)(application.database)
+        except Unavailable:
+            if not patient:
+                raise
+            faults = ()
+            out.print("The database does not answer; waiting for it.")
         if faults:
             raise SettingsFault(" ".join(faults))
         yield application
@@ -60,7 +70,7 @@ async def run_workers() -> None:
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
-    async with _application() as application, linked(application), working(application):
+    async with _application(patient=True) as application, linked(application), working(application):
         out.print("Working. Ctrl-C or SIGTERM ends it; what is in hand is then taken up by others.")
         await told.wait()
     out.print("Stopped.")

@@ -90,18 +90,22 @@ class JobRunner:
         """
         if permission is None or context.tenant_id is None:
             return
+        active, superuser = await self._account(context.actor_id)
+        if not active:
+            raise Forbidden("Your account has been closed since you sent this.")
         role = await self._tenants.role_of(context.actor_id, context.tenant_id)
-        if role is None and context.is_superuser and await self._is_superuser(context.actor_id):
+        if role is None and context.is_superuser and superuser:
             return
         if permission not in PERMISSIONS[role]:
             raise Forbidden("Your role does not allow this any more; ask an owner or admin of the tenant.")
         if role != then:
             raise Forbidden("Your role has changed since you sent this; send it again.")
 
-    async def _is_superuser(self, user_id: UUID) -> bool:
+    async def _account(self, user_id: UUID) -> tuple[bool, bool]:
+        """Whether it is open, and a superuser's."""
         async with self._database.transaction(None, role="worker", read_only=True) as connection:
-            found = await connection.fetchval("SELECT is_superuser AND is_active FROM users WHERE id = $1", user_id)
-        return found is True
+            found = await connection.fetchrow("SELECT is_active, is_superuser FROM users WHERE id = $1", user_id)
+        return (found["is_active"], found["is_superuser"]) if found else (False, False)
 
     async def _finish(
         self,

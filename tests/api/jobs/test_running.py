@@ -110,7 +110,7 @@ async def test_a_permission_that_was_taken_away_meanwhile_is_missed(
     assert shown.json()["name"] != "Mine now"
 
 
-@pytest.mark.parametrize("leave", ["removed", "disabled"])
+@pytest.mark.parametrize("leave", ["removed", "disabled", "closed"])
 async def test_somebody_who_is_no_member_any_more_does_nothing(
     system: System, organizer: Organizer, product_id: UUID, leave: str
 ) -> None:
@@ -119,6 +119,8 @@ async def test_somebody_who_is_no_member_any_more_does_nothing(
     path = f"/api/v1/users/{buyer.user_id}"
     if leave == "removed":
         await system.client.delete(path, headers=organizer.owner.headers)
+    elif leave == "closed":
+        assert (await system.client.delete("/api/v1/users/me", headers=buyer.headers)).status_code == 204
     else:
         await system.client.patch(path, json={"is_active": False}, headers=organizer.owner.headers)
     await run_now(system, organizer.owner, location)

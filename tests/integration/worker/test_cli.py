@@ -278,3 +278,19 @@ def test_what_was_committed_before_a_worker_ran_is_dealt_with_by_it(
 ) -> None:
     worker.until(lambda: not ask("SELECT 1 FROM outbox WHERE published_at IS NULL"), "publishing")
     worker.until(lambda: not ask("SELECT 1 FROM queue_messages"), "the end of the queue")
+
+
+def test_a_worker_waits_for_a_database_that_is_away(
+    configured: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATABASE_URL", "WORKER_DATABASE_URL"):
+        monkeypatch.setenv(name, "postgresql://nobody@127.0.0.1:1/nothing")
+    waiting = Worker(tmp_path / "waiting.log")
+    try:
+        waiting.until(lambda: "The database does not answer; waiting for it." in waiting.log.read_text(), "the word")
+        waiting.until(lambda: "Working." in waiting.log.read_text(), "the start")
+        waiting.process.terminate()
+        assert waiting.ended() == 0
+    finally:
+        waiting.process.kill()
+        waiting.process.wait(PATIENCE)
