@@ -82,7 +82,7 @@ def build_container(settings: Settings, addresses: Addresses) -> punq.Container:
     tally = tally_of(settings.data_dir)
     database = Database(addresses, settings, tally)
     signals = build_signals(settings, addresses)
-    links = HmacFileLinks(keys, settings.public_url, clock)
+    links = HmacFileLinks(keys, settings.base_url, clock)
     cache = build_cache(settings)
     lifetime = timedelta(minutes=settings.access_token_expire_minutes)
     hasher = BcryptSha256Hasher(rounds=settings.password_rounds)

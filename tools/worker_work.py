@@ -14,7 +14,7 @@ from rich.console import Console
 from app.application.messaging.commands.discard_dead_letter import DiscardDeadLetter
 from app.application.messaging.commands.replay_dead_letter import ReplayDeadLetter
 from app.application.messaging.queries.get_dead_letter import GetDeadLetter
-from app.application.tenancy.contracts import TenantDirectory, tenant_mismatch
+from app.application.tenancy.contracts import TenantDirectory, TenantNotFound
 from app.container import Application
 from app.infrastructure.database.addresses import configured_addresses
 from app.infrastructure.database.embedded import EmbeddedServer, connections_for
@@ -132,9 +132,9 @@ async def discard_letter(tenant: str, letter: UUID) -> None:
 
 
 async def _context(application: Application, tenant: str) -> RequestContext:
-    """Raises TenantMismatch."""
+    """Raises TenantNotFound."""
     directory: TenantDirectory = application.container.resolve(TenantDirectory)
     found = await directory.find(tenant)
     if found is None:
-        raise tenant_mismatch()
+        raise TenantNotFound("There is no such tenant; give its slug or its id.")
     return system_context(found.id, "worker.py")

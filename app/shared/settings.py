@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     order_hold_minutes: int = Field(default=15, ge=1, le=1_440)
     max_queued_orders: int = Field(default=2_000, ge=1_000)
     max_requests_in_flight: int = Field(default=1_200, ge=1_000)
-    public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+(/[^\s]*)?$")
 
     run_workers: bool = True
     webhook_timeout_seconds: float = Field(default=15, gt=0, le=60)
@@ -189,6 +189,11 @@ class Settings(BaseSettings):
         """CORS origins; none given means every origin in development and none in production."""
         given = tuple(part.strip().rstrip("/") for part in self.allowed_origins.split(",") if part.strip())
         return given or (() if self.production else ("*",))
+
+    @property
+    def base_url(self) -> str:
+        """What links to this service begin with; never taken from a request."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
 
     @property
     def broker_url(self) -> str | None:

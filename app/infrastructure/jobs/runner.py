@@ -30,6 +30,7 @@ _START = """
         finished_at IS NULL AND started_at < now() - interval '23 hours' AS forgotten
 """
 """`forgotten`: begun so long ago that its answer, which is kept for 24 hours, may be gone."""
+_DONE = "SELECT true FROM idempotency_keys WHERE tenant_id = $1 AND principal_id = $2 AND key = $3"
 _FINISH = """
     UPDATE jobs SET status = $3, result = $4, failure = $5, finished_at = now(), version = version + 1
     WHERE tenant_id = $1 AND id = $2 AND (status = 'running' OR status = 'failed' AND $3 = 'succeeded')
@@ -74,13 +75,20 @@ class JobRunner:
                 "It is not known whether this took effect before a long outage; look, then send it again."
             )
         context = self._codec.context_of(_members(job["caller"]))
-        await self._require(context, job["permission"], job["role"])
+        own_key = f"{OWN_KEY}{job['id']}"
+        if not await self._is_done(context, own_key):  # what took effect is told, whatever was taken away since
+            await self._require(context, job["permission"], job["role"])
         try:
             command = self._codec.decode(job["command"], job["arguments"])
         except ValueError as error:
             raise CommandLost(f"The command can't be run: {error}. Send it again.") from error
-        key = IdempotencyKey(f"{OWN_KEY}{job['id']}", b"job", lambda _: True)
+        key = IdempotencyKey(own_key, b"job", lambda _: True)
         return await self._sender.answer(command, Reply(_rendered, key), context)
+
+    async def _is_done(self, context: RequestContext, own_key: str) -> bool:
+        async with self._database.transaction(context.tenant_id, read_only=True) as connection:
+            found = await connection.fetchval(_DONE, context.tenant_id, context.actor_id, own_key)
+        return found is True
 
     async def _require(self, context: RequestContext, permission: str | None, then: str | None) -> None:
         """What was allowed when the command was taken may have been taken away since. Raises Forbidden.
@@ -88,11 +96,11 @@ class JobRunner:
         Some commands carry what follows from the caller's role, such as whose orders they may touch: with another role
         `then` they would have been other commands.
         """
-        if permission is None or context.tenant_id is None:
-            return
         active, superuser = await self._account(context.actor_id)
         if not active:
             raise Forbidden("Your account has been closed since you sent this.")
+        if permission is None or context.tenant_id is None:
+            return
         role = await self._tenants.role_of(context.actor_id, context.tenant_id)
         if role is None and context.is_superuser and superuser:
             return

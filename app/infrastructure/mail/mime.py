@@ -12,11 +12,13 @@ from email.utils import format_datetime, parseaddr
 from app.application.notifications.ports import Mail, Undelivered
 
 _BREAKS = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+_TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+"""Explicit directional formatting (Unicode UAX #9): with it a name can be made to read as another sender's."""
 
 
 def one_line(text: str) -> str:
     """For a header: a line break in a name would begin a header of its own (CWE-93)."""
-    return " ".join(_BREAKS.sub(" ", text).split())
+    return " ".join(_TURNS.sub("", _BREAKS.sub(" ", text)).split())
 
 
 class Sender:

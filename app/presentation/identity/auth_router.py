@@ -183,6 +183,7 @@ async def logout(request: Request, caller: SignedIn) -> Response:
         permission=None,
         status=204,
         errors=(AlreadyMember, TenantMismatch),
+        queued=False,  # who joins can't look at a job of that tenant before
     ),
 )
 async def join_tenant(request: Request, caller: Joining) -> Response:

@@ -1,14 +1,34 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from app.domain.notifications.branding import Locale
 from app.presentation.fields import UNSET, Email, Name, Patch
 
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
-LogoUrl = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^https://[^\s\"'<>\\]+$")]
+
+
+def _plain_address(url: str) -> str:
+    """Customers' mail programs fetch it: nothing but a host, perhaps a port, and a path belongs in it."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc:
+        raise PydanticCustomError("no_plain_address", "Give the address of an image, without a user or a password.")
+    return url
+
+
+LogoUrl = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^https://[^\s\"'<>\\]+$"),
+    AfterValidator(_plain_address),
+]
 Footer = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)]
 
 

@@ -33,7 +33,7 @@ def refused(response: httpx.Response) -> tuple[int, str]:
 async def test_a_link_begins_with_the_public_address_whatever_host_was_asked(
     system: System, organizer: Organizer
 ) -> None:
-    assert (await link_of(system, organizer)).startswith(f"{system.settings.public_url}/api/v1/files/")
+    assert (await link_of(system, organizer)).startswith(f"{system.settings.base_url}/api/v1/files/")
 
 
 async def test_whoever_has_the_link_may_read_the_file(system: System, organizer: Organizer, other: Organizer) -> None:

@@ -213,6 +213,32 @@ async def test_killed_between_the_command_and_the_note_of_it_the_job_ends_and_no
     assert (found["status"], found["result"]["id"]) == ("succeeded", order["id"])
 
 
+async def test_what_took_effect_is_told_although_the_permission_was_taken_away_since(
+    system: System, organizer: Organizer, product_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyer = await system.person(organizer.tenant_id, Role.CUSTOMER)
+    location = await queued_order(system, buyer, product_id)
+    await killed_before_the_end(system, organizer.owner, location, monkeypatch)
+    await system.client.delete(f"/api/v1/users/{buyer.user_id}", headers=organizer.owner.headers)
+
+    await run_now(system, organizer.owner, location)
+
+    assert (await job(system, organizer.owner, location))["status"] == "succeeded"
+
+
+async def test_a_closed_account_does_not_even_what_anybody_may_who_is_signed_in(
+    system: System, organizer: Organizer
+) -> None:
+    leaving = await system.person(organizer.tenant_id, Role.CUSTOMER)
+    slug = f"late-{leaving.user_id.hex[-20:]}"
+    location = await queued(system, leaving, "POST", "/api/v1/tenants", {"name": "Late", "slug": slug})
+    assert (await system.client.delete("/api/v1/users/me", headers=leaving.headers)).status_code == 204
+
+    await run_now(system, organizer.owner, location)
+
+    assert await failed_with(system, organizer.owner, location) == ("forbidden", 403)
+
+
 async def test_twin_without_its_own_key_it_would_be_done_twice(
     system: System, organizer: Organizer, product_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
