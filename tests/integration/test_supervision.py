@@ -136,8 +136,8 @@ child = subprocess.Popen([sys.executable, "-c", '''
 import os
 from {supervision.__name__} import Watch
 
+parent = os.getppid()  # before it says so: the parent is killed at once
 print("watching", flush=True)
-parent = os.getppid()
 Watch(parent, parent, every=0.05, grace=0, kill=lambda pid, how: print(int(how), flush=True)).run()
 '''])
 child.wait()
