@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import AsyncGenerator, Generator
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -28,6 +31,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(missing)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _this_machine_only() -> Generator[None]:
+    """Whatever a test sets going, mail and webhooks that others left behind included, it reaches nobody else."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        inet = self.family in (socket.AF_INET, socket.AF_INET6)
+        if inet and address[0] != "localhost" and not ip_address(address[0]).is_loopback:
+            raise ConnectionRefusedError("tests talk to this machine only")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
 
 
 @pytest.fixture

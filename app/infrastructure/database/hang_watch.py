@@ -19,8 +19,10 @@ LONG = 1.5
 """Seconds a transaction may take before the server is asked whether it is there."""
 EVERY = 0.5
 ANSWER_SECONDS = 1.0
-TRIES = 2
-"""So often it must keep silent, on a connection of its own each time: about four seconds after it stopped, all know."""
+TRIES = 3
+"""So often it must keep silent, on a connection of its own each time: about five seconds after it stopped, all know."""
+LATE = 0.2
+"""Seconds. When our own clock rings later than this, we are too busy to tell who is silent."""
 
 _log = structlog.get_logger("hello_ticket.database")
 
@@ -83,7 +85,8 @@ class HangWatch:
         return False
 
     async def _asked(self) -> bool:
-        """Whether anything came back, be it a refusal: what is there to be noticed otherwise is silence."""
+        """Whether anything came back, be it a refusal, or we can't tell: only silence is to be noticed."""
+        started = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 connection = await asyncpg.connect(self._dsn, timeout=ANSWER_SECONDS)
@@ -92,7 +95,7 @@ class HangWatch:
                 finally:
                     connection.terminate()
         except TimeoutError:
-            return False
+            return asyncio.get_running_loop().time() - started > ANSWER_SECONDS + LATE
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.exceptions.InternalClientError):
             return True
         return True

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import asyncpg
 import pytest
 
+from app.infrastructure.database.addresses import Addresses
+from app.infrastructure.database.embedded import EmbeddedServer
 from app.infrastructure.database.migrations import head_revision
+from tests.support.own_database import own_database
 from tests.support.system import System
+
+
+@pytest.fixture
+def addresses(addresses: Addresses, database_server: EmbeddedServer) -> Generator[Addresses]:
+    """A database without what other tests left behind: figures are of all tenants."""
+    with own_database(database_server) as own:
+        yield own
 
 
 def bent(system: System, **probes: Any) -> None:

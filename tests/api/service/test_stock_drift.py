@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-import asyncpg
+from collections.abc import Generator
 
+import asyncpg
+import pytest
+
+from app.infrastructure.database.addresses import Addresses
+from app.infrastructure.database.embedded import EmbeddedServer
 from tests.api.service.test_metrics import scrape
+from tests.support.own_database import own_database
 from tests.support.system import Organizer, System
 
 PATH = "/api/v1/stock/drift"
+
+
+@pytest.fixture
+def addresses(addresses: Addresses, database_server: EmbeddedServer) -> Generator[Addresses]:
+    """A database without what other tests left behind: figures are of all tenants."""
+    with own_database(database_server) as own:
+        yield own
 
 
 async def drifted(owner: asyncpg.Connection, organizer: Organizer, by: int) -> None:

@@ -76,7 +76,7 @@ async def test_a_setting_that_outlives_its_transaction_would_be_seen(
     """The twin: with a setting of the session, whoever gets the connection next has the last one's tenant."""
     monkeypatch.setattr(pool_module, "tenant_setting", lambda t: f"SELECT set_config('app.tenant_id', '{t}', false)")
     tenant = uuid4()
-    async with opened(addresses, settings) as database:
+    async with opened(addresses, settings, pool_timeout=20) as database:
         async with database.transaction(tenant):
             pass
         async with database._pools["app"].acquire() as connection:

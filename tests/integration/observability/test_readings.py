@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import asyncpg
 import pytest
 
+from app.infrastructure.database.addresses import Addresses
+from app.infrastructure.database.embedded import EmbeddedServer
 from app.infrastructure.observability import catalogue as c
 from app.infrastructure.observability.readings import readings
 from app.infrastructure.ordering.figures import count_orders
+from tests.support.own_database import own_database
 from tests.support.system import Organizer, System
+
+
+@pytest.fixture
+def addresses(addresses: Addresses, database_server: EmbeddedServer) -> Generator[Addresses]:
+    """A database without what other tests left behind: figures are of all tenants."""
+    with own_database(database_server) as own:
+        yield own
 
 
 async def no_depth() -> dict[str, int]:
