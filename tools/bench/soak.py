@@ -37,7 +37,7 @@ _DATABASE = """
         (SELECT count(*) FROM queue_messages) AS queued
 """
 BOUNDS = {"api_mb": (0.10, 12.0), "worker_mb": (0.10, 12.0), "api_files": (0.10, 6.0), "worker_files": (0.10, 6.0),
-          "connections": (0.25, 10.0), "oldest_seconds": (0.0, 5.0)}  # fmt: skip
+          "connections": (0.1, 10.0), "oldest_seconds": (0.0, 5.0)}  # fmt: skip
 """What each may grow by while it is judged: a share of its mean, or this much when that is more. Pools fill up to their
 bounds with each burst and keep what they have for an hour: connections, and descriptors with them, find their level."""
 
